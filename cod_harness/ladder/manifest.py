@@ -1,0 +1,173 @@
+"""The ladder: the models a forecast is made from and the models it is made for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cod_harness.errors import InputError
+
+Role = Literal["rung", "anchor", "target"]
+
+# The parts of an lm-eval `model_args` string that may name a local folder.
+_PATH_ARGUMENTS = ("pretrained", "tokenizer", "peft", "delta")
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of a ladder.
+
+    Attributes:
+        name: what the model is called in the ladder file and in tables of pass rates.
+        role: "rung" (forecast from), "anchor" (a finished model of another family, a point of
+            the subset-to-full map) or "target" (forecast for).
+        compute: training compute in FLOP; None only for anchors.
+        params: number of parameters, or None.
+        tokens: training tokens, or None.
+        loss: final training or validation loss, or None.
+        model: lm-eval's `--model`, or None.
+        model_args: lm-eval's `--model_args`, as written in the ladder file, or None.
+        checkpoints: neighbouring checkpoints, as written, whose pass rates are averaged
+            (appendix A.2); empty if there is only the model itself.
+        folder: folder of the ladder file, against which local paths are looked up first.
+    """
+
+    name: str
+    role: Role
+    compute: float | None = None
+    params: float | None = None
+    tokens: float | None = None
+    loss: float | None = None
+    model: str | None = None
+    model_args: str | None = None
+    checkpoints: tuple[str, ...] = ()
+    folder: Path | None = None
+
+    def runs(self) -> list[tuple[str, str]]:
+        """The evaluations this model needs: pairs (checkpoint, model_args).
+
+        Without `checkpoints` that is one pair with the checkpoint "". With them it is one pair
+        per checkpoint, `model_args` with `pretrained=` replaced by (or begun with) the
+        checkpoint; the model itself is then not run again.
+
+        A path is taken relative to the ladder file's folder if it exists there, else as written.
+        """
+        written = self.model_args or ""
+        if not self.checkpoints:
+            return [("", self._located(written))]
+        return [(name, self._located(_with_pretrained(written, name))) for name in self.checkpoints]
+
+    def _located(self, model_args: str) -> str:
+        if not model_args:
+            return ""
+        parts = []
+        for part in model_args.split(","):
+            key, equals, value = part.partition("=")
+            if equals and key.strip() in _PATH_ARGUMENTS:
+                part = f"{key}={self._place(value)}"
+            parts.append(part)
+        return ",".join(parts)
+
+    def _place(self, value: str) -> str:
+        if self.folder is not None and value and (self.folder / value).exists():
+            return str(self.folder / value)
+        return value
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The models of one forecast.
+
+    Attributes:
+        name: name of the family.
+        rungs: the small models, by rising compute.
+        anchors: finished models of other families; they need no compute.
+        targets: the models to forecast.
+        path: the file it was read from, or None.
+    """
+
+    name: str
+    rungs: tuple[Model, ...]
+    anchors: tuple[Model, ...] = ()
+    targets: tuple[Model, ...] = ()
+    path: Path | None = None
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Ladder:
+        """Read a ladder file (YAML).
+
+        Raises:
+            InputError: naming file, line, entry and remedy, for anything that isn't a ladder.
+        """
+        # ladder_file builds Model and Ladder, so it is imported late.
+        from cod_harness.ladder.ladder_file import read_ladder
+
+        return read_ladder(Path(path))
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """Rungs, anchors and targets."""
+        return self.rungs + self.anchors + self.targets
+
+    def find(self, name: str) -> Model:
+        """The model called `name`.
+
+        Raises:
+            InputError: no model has that name; the message lists those that exist.
+        """
+        for model in self.models:
+            if model.name == name:
+                return model
+        where = f"{self.path}: " if self.path else ""
+        names = ", ".join(model.name for model in self.models)
+        raise InputError(f"{where}no model {name!r} in the ladder; it has {names}")
+
+    def locate(self, model_args: str) -> tuple[Model, str] | None:
+        """The model and checkpoint that an lm-eval `model_args` string runs.
+
+        The `pretrained=` value is compared with those of the ladder, local paths by the place
+        they point to. Returns None when none, or more than one, has it.
+        """
+        wanted = _pretrained(model_args)
+        if wanted is None:
+            return None
+        found = [
+            (model, checkpoint)
+            for model, checkpoint, args in self._all_runs()
+            if _same_place(_pretrained(args), wanted)
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def _all_runs(self) -> Iterator[tuple[Model, str, str]]:
+        for model in self.models:
+            for checkpoint, args in model.runs():
+                yield model, checkpoint, args
+            if model.checkpoints and model.model_args:
+                yield model, "", model._located(model.model_args)
+
+
+def _pretrained(model_args: str) -> str | None:
+    for part in model_args.split(","):
+        key, equals, value = part.partition("=")
+        if equals and key.strip() == "pretrained":
+            return value.strip()
+    return None
+
+
+def _with_pretrained(model_args: str, value: str) -> str:
+    parts = [part for part in model_args.split(",") if part]
+    keys = [part.partition("=")[0].strip() for part in parts]
+    if "pretrained" in keys:
+        parts[keys.index("pretrained")] = f"pretrained={value}"
+    else:
+        parts.insert(0, f"pretrained={value}")
+    return ",".join(parts)
+
+
+def _same_place(first: str | None, second: str) -> bool:
+    if first is None:
+        return False
+    return first == second or os.path.realpath(first) == os.path.realpath(second)

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cod_harness.errors import InputError
+from cod_harness.ladder.ladder_file import number
+from cod_harness.ladder.manifest import Ladder
+
+GOOD = """\
+ladder: my-family
+rungs:
+- name: 238m
+  params: 238M
+  tokens: 45e9
+- name: 122m
+  params: 122e6
+  tokens: 26B
+  flops_per_token: 1.535e9
+  loss: 2.91
+  model: hf
+  model_args: pretrained=ckpt/122m,dtype=float32
+  checkpoints: [ckpt/122m-a, ckpt/122m-b]
+anchors:
+- name: other-72b
+targets:
+- name: 70b
+  params: 68.452e9
+  tokens: 8.012T
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "ladder.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_reads_the_documented_form(tmp_path: Path) -> None:
+    ladder = Ladder.read(write(tmp_path, GOOD))
+    assert ladder.name == "my-family"
+    assert [model.name for model in ladder.rungs] == ["122m", "238m"]  # by rising compute
+    first, second = ladder.rungs
+    assert first.compute == 1.535e9 * 26e9
+    assert second.compute == 6 * 238e6 * 45e9
+    assert first.loss == 2.91 and first.model == "hf"
+    assert first.checkpoints == ("ckpt/122m-a", "ckpt/122m-b")
+    assert ladder.anchors[0].compute is None
+    assert ladder.targets[0].compute == 6 * 68.452e9 * 8.012e12
+    assert [model.role for model in ladder.models] == ["rung", "rung", "anchor", "target"]
+    assert ladder.find("70b") is ladder.targets[0]
+    with pytest.raises(InputError, match="no model '71b' in the ladder; it has 122m, 238m"):
+        ladder.find("71b")
+
+
+def test_a_name_stays_as_it_is_written(tmp_path: Path) -> None:
+    text = "rungs: [{name: 1e3, params: 1, tokens: 2}, {name: 1.40, params: 1, tokens: 3}]"
+    ladder = Ladder.read(write(tmp_path, text))
+    assert [model.name for model in ladder.rungs] == ["1e3", "1.40"]
+    assert ladder.name == "ladder"  # the file's name when it says none
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("122e6", 122e6),
+        ("1.22E8", 122e6),
+        ("122M", 122e6),
+        ("0.122 B", 122e6),
+        ("26B", 26e9),
+        ("26g", 26e9),
+        ("8T", 8e12),
+        ("4k", 4e3),
+        ("1_000", 1e3),
+        (".5", 0.5),
+        ("1.1B", 1.1e9),
+        ("68.452B", 68.452e9),
+        ("-3", -3),
+    ],
+)
+def test_number(text: str, value: float) -> None:
+    assert number(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "many", "1,000", "12Q", "nan", "inf", "1e999", "0x10", "e6"])
+def test_no_number(text: str) -> None:
+    with pytest.raises(ValueError):
+        number(text)
+
+
+@given(st.floats(min_value=1e-6, max_value=1e30))
+def test_every_float_reads_as_itself(value: float) -> None:
+    assert number(repr(value)) == value
+
+
+def model(**keys: object) -> str:
+    entries = {"name": "a", "params": 1e6, "tokens": 1e8} | keys
+    return ", ".join(f"{key}: {value}" for key, value in entries.items() if value is not None)
+
+
+FAULTS = {
+    "rungs:\n- {name: [a": r"ladder\.yaml:\d+: not valid YAML: ",
+    "": "is empty",
+    "- a\n- b": ":1: the ladder file must be a mapping",
+    "ladder: x": "there are no rungs",
+    "ladder: x\nrungs: []": ":2: there are no rungs",
+    "rungs: {name: a}": "`rungs` must be a list",
+    "rung:\n- name: a": ":1: the ladder file has the unknown key 'rung'; did you mean 'rungs'",
+    "zebra: 1": "unknown key 'zebra'; known: ladder, rungs",
+    f"rungs:\n- {{{model(parms='1e6')}}}": r":2: rungs\[1\] has the unknown key 'parms'; "
+    "did you mean 'params'",
+    "rungs:\n- {params: 1, tokens: 1}": r":2: rungs\[1\] has no name",
+    "rungs:\n- a": r":2: rungs\[1\] must be a mapping",
+    f"rungs:\n- {{{model(params=None)}}}": r"rungs\[1\] 'a' has no params",
+    f"rungs:\n- {{{model(tokens=None)}}}": "'a' has no tokens",
+    f"rungs:\n- {{{model(tokens='')}}}": "'a' has no tokens",
+    f"rungs:\n- {{{model(tokens=-5)}}}": "tokens is -5; it must be above 0",
+    f"rungs:\n- {{{model(tokens=0)}}}": "tokens is 0; it must be above 0",
+    f"rungs:\n- {{{model(tokens='lots')}}}": "'lots', not a number; write it like 122e6",
+    f"rungs:\n- {{{model(tokens='[1]')}}}": "tokens must be text",
+    f"rungs:\n- {{{model(tokens='1e200', params='1e200')}}}": "compute is not finite",
+    f"rungs:\n- {{{model()}}}\n- {{{model()}}}": ":3: the name 'a' is already taken in line 2",
+    f"rungs:\n- {{{model()}}}\ntargets:\n- {{{model()}}}": ":4: the name 'a' is already taken",
+    f"rungs:\n- {{{model(checkpoints='x')}}}": "checkpoints must be a list",
+    f"rungs:\n- {{{model(checkpoints='[x, x]')}}}": "checkpoint 'x' is listed twice",
+    "ladder: a\nladder: b\nrungs: []": ":2: the ladder file has the key 'ladder' twice",
+}
+
+
+@pytest.mark.parametrize("text", FAULTS, ids=lambda text: repr(text)[:40])
+def test_a_fault_is_one_line_with_file_and_remedy(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(InputError) as caught:
+        Ladder.read(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+    assert re.search(FAULTS[text], message), message
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such ladder file"):
+        Ladder.read(tmp_path / "none.yaml")
+    with pytest.raises(InputError, match="is a folder"):
+        Ladder.read(tmp_path)
+    binary = tmp_path / "b.yaml"
+    binary.write_bytes(b"\xff\xfe\x00ladder")
+    with pytest.raises(InputError, match="not text in UTF-8"):
+        Ladder.read(binary)
+    binary.write_bytes(b"ladder: a\x00b")
+    with pytest.raises(InputError, match="not valid YAML"):
+        Ladder.read(binary)
+
+
+def test_runs(tmp_path: Path) -> None:
+    first, second = Ladder.read(write(tmp_path, GOOD)).rungs
+    assert second.runs() == [("", "")]
+    assert first.runs() == [
+        ("ckpt/122m-a", "pretrained=ckpt/122m-a,dtype=float32"),
+        ("ckpt/122m-b", "pretrained=ckpt/122m-b,dtype=float32"),
+    ]
+    (tmp_path / "ckpt/122m-b").mkdir(parents=True)
+    beside = tmp_path / "ckpt/122m-b"
+    assert first.runs()[0][1] == "pretrained=ckpt/122m-a,dtype=float32"
+    assert first.runs()[1] == ("ckpt/122m-b", f"pretrained={beside},dtype=float32")
+
+
+def test_checkpoints_without_model_args(tmp_path: Path) -> None:
+    text = f"rungs:\n- {{{model(checkpoints='[x, y]')}}}"
+    rung = Ladder.read(write(tmp_path, text)).rungs[0]
+    assert rung.runs() == [("x", "pretrained=x"), ("y", "pretrained=y")]
+
+
+def test_locate(tmp_path: Path) -> None:
+    ladder = Ladder.read(write(tmp_path, GOOD))
+    rung = ladder.find("122m")
+    assert ladder.locate("dtype=auto,pretrained=ckpt/122m-b") == (rung, "ckpt/122m-b")
+    assert ladder.locate("pretrained=ckpt/122m") == (rung, "")
+    assert ladder.locate("pretrained=elsewhere") is None
+    assert ladder.locate("dtype=auto") is None
+    (tmp_path / "ckpt/122m-a").mkdir(parents=True)
+    absolute = (tmp_path / "ckpt/122m-a").resolve()
+    assert ladder.locate(f"pretrained={absolute}") == (rung, "ckpt/122m-a")
