@@ -1,0 +1,154 @@
+"""What differs between the runs of a ladder that should have been alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from cod_harness.ladder.passrates import PassRates
+from cod_harness.ladder.store import Settings
+
+# "settings" and "content" make runs incomparable; "missing" questions can be left out.
+Kind = Literal["settings", "content", "missing"]
+
+# Of a task's settings. `repeats` is not among them: draws may differ, the weights know.
+_COMPARED = ("version", "filter", "metric", "num_fewshot")
+_NAMES_SHOWN = 4
+_CONTENT = {"doc_hash": "documents", "prompt_hash": "prompts", "target_hash": "right answers"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that isn't the same on all models.
+
+    Attributes:
+        kind: "settings" (how a task was run), "content" (a question's document, prompt or answer)
+            or "missing" (a question that some models weren't asked).
+        task: name of the task.
+        text: one line in words, naming task and models.
+    """
+
+    kind: Kind
+    task: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def settings_differences(runs: Sequence[Settings]) -> list[Difference]:
+    """Differences in how the tasks of several runs were set.
+
+    Compares task version, filter, metric, shots, every generation setting and, where the number
+    of questions is the same, the hash of all prompts. What a run doesn't tell isn't compared.
+
+    Args:
+        runs: settings of runs as in `store.write_passrates`, with "rung" and "tasks".
+    """
+    tasks: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    for run in runs:
+        name = str(run.get("rung") or "?")
+        for task, about in (run.get("tasks") or {}).items():
+            tasks.setdefault(task, []).append((name, about))
+    found: list[Difference] = []
+    for task in sorted(tasks):
+        found += _task_differences(task, tasks[task])
+    return found
+
+
+def _task_differences(
+    task: str, runs: Sequence[tuple[str, Mapping[str, Any]]]
+) -> Iterable[Difference]:
+    for key in _COMPARED:
+        known = [(name, about[key]) for name, about in runs if about.get(key) is not None]
+        yield from _difference("settings", task, key, known)
+    kwargs = [
+        (name, about["generation_kwargs"])
+        for name, about in runs
+        if isinstance(about.get("generation_kwargs"), Mapping)
+    ]
+    for key in sorted({key for _, about in kwargs for key in about}):
+        given = [(name, about.get(key, "(not set)")) for name, about in kwargs]
+        yield from _difference("settings", task, f"generation setting {key}", given)
+    counts = [
+        (name, about["questions"]) for name, about in runs if about.get("questions") is not None
+    ]
+    unequal = list(_difference("missing", task, "the number of questions", counts))
+    yield from unequal
+    if not unequal:
+        hashes = [(name, about["prompt_hash"]) for name, about in runs if about.get("prompt_hash")]
+        yield from _difference("content", task, "the hash of all prompts", hashes)
+
+
+def _difference(
+    kind: Kind, task: str, what: str, values: Sequence[tuple[str, Any]]
+) -> Iterable[Difference]:
+    groups: dict[str, list[str]] = {}
+    for name, value in values:
+        text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+        names = groups.setdefault(text, [])
+        if name not in names:
+            names.append(name)
+    if len(groups) > 1:
+        parts = [f"{text} on {_listed(names)}" for text, names in groups.items()]
+        yield Difference(kind, task, f"{task}: {what} is {', '.join(parts)}")
+
+
+def question_differences(rates: PassRates) -> list[Difference]:
+    """Questions that some models weren't asked, or were asked in other words.
+
+    Documents, prompts and right answers are compared by their hashes where those are known.
+    """
+    found: list[Difference] = []
+    for task in rates.tasks:
+        rows = rates.only([task]).frame
+        for column, words in _CONTENT.items():
+            hashed = rows[rows[column] != ""]
+            variants = hashed.groupby("question", sort=False)[column].nunique()
+            changed = variants[variants > 1].index
+            if len(changed):
+                question = str(changed[0])
+                models = hashed["model"][hashed["question"] == question]
+                text = (
+                    f"{task}: the {words} of {len(changed)} of {rows['question'].nunique()} "
+                    f"questions differ (the first is {question!r} on {_listed(sorted(set(models)))})"
+                )
+                found.append(Difference("content", task, text))
+        found += _missing(task, rates)
+    return found
+
+
+def _missing(task: str, rates: PassRates) -> Iterable[Difference]:
+    models = rates.models(task)
+    matrix = rates.matrix(task, models)
+    absent = np.isnan(matrix.rates)
+    counts = absent.sum(axis=0)
+    lacking = [f"{name} {count}" for name, count in zip(models, counts, strict=True) if count]
+    if lacking:
+        text = (
+            f"{task}: of {len(matrix.questions)} questions some were not asked: {_listed(lacking)}"
+        )
+        yield Difference("missing", task, text)
+
+
+def differences(rates: PassRates) -> list[Difference]:
+    """All differences between the runs behind some pass rates, settings first.
+
+    The hash of all prompts is left to the questions' own hashes where the table has them.
+    """
+    settings = settings_differences(rates.settings)
+    questions = question_differences(rates)
+    told = {found.task for found in questions}
+    hashed = set(rates.frame["task"][rates.frame["prompt_hash"] != ""]) | told
+    kept = [found for found in settings if found.kind == "settings" or found.task not in hashed]
+    return kept + questions
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) <= _NAMES_SHOWN:
+        return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return f"{', '.join(names[:_NAMES_SHOWN])} and {len(names) - _NAMES_SHOWN} more"

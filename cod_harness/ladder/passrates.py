@@ -1,0 +1,232 @@
+"""Pass rates of several models on several tasks: one long table with matrix views."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cod_harness.errors import InputError
+from cod_harness.ladder.manifest import Ladder
+from cod_harness.ladder.rate_table import checked
+from cod_harness.ladder.store import Settings, write_passrates
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class TaskRates:
+    """The pass rates of one task as a matrix.
+
+    Attributes:
+        task: name of the task.
+        questions: the n question names, in order of first appearance in the table.
+        models: the m model names, in the order asked for.
+        rates: (n, m) pass rates in [0, 1]; NaN where a model wasn't asked the question.
+        n_samples: (n, m) draws behind each rate; 0 for an analytic rate and where there is none.
+        filter: lm-eval filter whose answers were judged; "" if unknown.
+        metric: lm-eval metric that counts as correct; "" if unknown.
+    """
+
+    task: str
+    questions: list[str]
+    models: list[str]
+    rates: Floats
+    n_samples: npt.NDArray[np.int64]
+    filter: str = ""
+    metric: str = ""
+
+    def on(self, models: Sequence[str]) -> TaskRates:
+        """The same questions on some of the models, in the order given."""
+        columns = [self.models.index(name) for name in models]
+        return TaskRates(
+            self.task,
+            self.questions,
+            list(models),
+            self.rates[:, columns],
+            self.n_samples[:, columns],
+            self.filter,
+            self.metric,
+        )
+
+    def keep(self, rows: npt.NDArray[np.bool_]) -> TaskRates:
+        """Some of the questions; `rows` is a mask of shape (n,)."""
+        return TaskRates(
+            self.task,
+            [name for name, kept in zip(self.questions, rows, strict=True) if kept],
+            self.models,
+            self.rates[rows],
+            self.n_samples[rows],
+            self.filter,
+            self.metric,
+        )
+
+    @property
+    def complete(self) -> npt.NDArray[np.bool_]:
+        """(n,) whether every model was asked the question."""
+        asked: npt.NDArray[np.bool_] = np.all(~np.isnan(self.rates), axis=1)
+        return asked
+
+
+class PassRates:
+    """A long table of pass rates, one row per (task, question, model, checkpoint).
+
+    Attributes:
+        frame: the columns task, question, model, checkpoint ("" if none), n_correct,
+            n_samples (0 for an analytic rate), rate, doc_hash, prompt_hash, target_hash, filter,
+            metric ("" where unknown).
+        settings: what is known of the runs behind it, one mapping per run (see `store`).
+        notes: sentences on what was read and what was set aside.
+
+    Raises:
+        InputError: the table is wrong; see `rate_table.checked`.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        settings: Iterable[Settings] = (),
+        notes: Iterable[str] = (),
+    ) -> None:
+        self._take(checked(frame, "pass rates"), settings, notes)
+
+    @classmethod
+    def of_checked(
+        cls,
+        frame: pd.DataFrame,
+        settings: Iterable[Settings] = (),
+        notes: Iterable[str] = (),
+    ) -> PassRates:
+        """As the constructor, for a frame out of `rate_table.checked`; not checked again."""
+        rates = cls.__new__(cls)
+        rates._take(frame, settings, notes)
+        return rates
+
+    def _take(
+        self, frame: pd.DataFrame, settings: Iterable[Settings], notes: Iterable[str]
+    ) -> None:
+        self.frame = frame
+        self.settings = tuple(settings)
+        self.notes = tuple(notes)
+
+    def __repr__(self) -> str:
+        return f"PassRates({len(self.tasks)} tasks, {len(self.models())} models)"
+
+    @cached_property
+    def _rows(self) -> dict[str, npt.NDArray[np.intp]]:
+        codes, names = pd.factorize(self.frame["task"])
+        order = np.argsort(codes, kind="stable")
+        ends = np.cumsum(np.bincount(codes, minlength=len(names)))
+        return dict(zip((str(name) for name in names), np.split(order, ends[:-1]), strict=True))
+
+    @cached_property
+    def _models(self) -> dict[str, list[str]]:
+        pairs = self.frame[["task", "model"]].drop_duplicates()
+        found: dict[str, list[str]] = {}
+        for task, model in zip(pairs["task"], pairs["model"], strict=True):
+            found.setdefault(str(task), []).append(str(model))
+        return found
+
+    @property
+    def tasks(self) -> list[str]:
+        """Task names, sorted."""
+        return sorted(self._rows)
+
+    def models(self, task: str | None = None) -> list[str]:
+        """Names of the models measured, on one task or on any, in order of appearance."""
+        if task is not None:
+            return list(self._models.get(task, []))
+        return [str(name) for name in pd.unique(self.frame["model"])]
+
+    def only(self, tasks: Sequence[str]) -> PassRates:
+        """The rows of some tasks.
+
+        Raises:
+            InputError: a task isn't there; the message lists those that are.
+        """
+        for task in tasks:
+            self._known(task)
+        kept = self.frame[self.frame["task"].isin(list(tasks))].reset_index(drop=True)
+        return PassRates.of_checked(kept, self.settings, self.notes)
+
+    def matrix(self, task: str, models: Sequence[str]) -> TaskRates:
+        """The pass rates of one task on some models, as a matrix.
+
+        The rates of a model's neighbouring checkpoints are averaged and their draws added up
+        (appendix A.2). A question that a model wasn't asked is NaN there; questions that none of
+        `models` was asked are left out.
+
+        Raises:
+            InputError: there is no such task.
+        """
+        self._known(task)
+        rows = self.frame.iloc[self._rows[task]]
+        place = {name: column for column, name in enumerate(models)}
+        column = rows["model"].map(place)
+        rows = rows[column.notna()]
+        columns = column[column.notna()].to_numpy(dtype=np.int64)
+        codes, questions = pd.factorize(rows["question"])
+        shape = (len(questions), len(models))
+        cell = codes * shape[1] + columns
+        size = shape[0] * shape[1]
+        count = np.bincount(cell, minlength=size)
+        total = np.bincount(cell, weights=rows["rate"].to_numpy(dtype=float), minlength=size)
+        draws = np.bincount(cell, weights=rows["n_samples"].to_numpy(dtype=float), minlength=size)
+        rates = np.full(size, np.nan)
+        np.divide(total, count, out=rates, where=count > 0)
+        return TaskRates(
+            task=task,
+            questions=[str(name) for name in questions],
+            models=list(models),
+            rates=rates.reshape(shape),
+            n_samples=draws.astype(np.int64).reshape(shape),
+            filter=_first(rows["filter"]),
+            metric=_first(rows["metric"]),
+        )
+
+    def write(self, path: str | os.PathLike[str], **settings: Any) -> Path:
+        """Write a store file of all rows and runs; `settings` are added to its metadata."""
+        return write_passrates(path, self.frame, {**settings, "runs": list(self.settings)})
+
+    def _known(self, task: str) -> None:
+        if task not in self._rows:
+            raise InputError(
+                f"no pass rates for the task {task!r}; there are some for {', '.join(self.tasks)}"
+            )
+
+
+def _first(values: pd.Series) -> str:
+    known = values[values != ""]
+    return str(known.iloc[0]) if len(known) else ""
+
+
+def read_passrates(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    ladder: Ladder | None = None,
+) -> PassRates:
+    """Pass rates out of output folders of runs, our own store files, and tables.
+
+    Of several captures of one (model, checkpoint, task) the newest counts, by the date in the
+    file's name (else the file's own). Tables must not repeat what is already there.
+
+    Args:
+        paths: folders, `.parquet` or `.csv` files; one or several.
+        ladder: if given, every model must be one of its models.
+
+    Raises:
+        InputError: naming file, row and remedy: nothing there, unreadable, wrong rows, a model
+            that isn't in the ladder, the same measurement in two tables.
+    """
+    # sources builds PassRates, so it is imported late.
+    from cod_harness.ladder.sources import read_sources
+
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
+    return read_sources([Path(path) for path in paths], ladder)
