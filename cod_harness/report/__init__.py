@@ -1,0 +1,1 @@
+"""What people and programs read: the forecast document and its table."""

@@ -1,0 +1,312 @@
+"""The forecast document, `cod-forecast/1`: everything a forecast says, as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from importlib import metadata, resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cod_harness.errors import InputError
+from cod_harness.ladder.compare import differences
+from cod_harness.ladder.files import date_stamp, write_whole
+from cod_harness.ladder.manifest import Ladder
+from cod_harness.ladder.passrates import PassRates
+from cod_harness.report.evidence import Evidence, check_rungs, measured_accuracy, task_evidence
+from cod_harness.report.targets import chosen_targets
+
+if TYPE_CHECKING:
+    from cod_harness.engine import COD, Forecast
+
+SCHEMA = "cod-forecast/1"
+DEFAULT_METHOD = "cod"
+DEFAULT_LEVEL = 0.9
+CLASSES = ("predictable", "non_extrapolatable", "outlier", "zero")
+_VERSIONS_OF = ("cod-harness", "numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "lm_eval")
+
+Document = dict[str, Any]
+
+
+def forecast_document(
+    rates: PassRates,
+    ladder: Ladder,
+    methods: Sequence[str] = (DEFAULT_METHOD,),
+    targets: Sequence[str] | None = None,
+    compute: float | None = None,
+    level: float = DEFAULT_LEVEL,
+    allow_mismatch: bool = False,
+) -> Document:
+    """Forecast every task of some pass rates for some targets.
+
+    Each forecast is made from the rungs and anchors alone; a target's own rates are only set
+    beside it as `observed`. A task with fewer than four rungs of data gets an abstaining entry.
+
+    Args:
+        rates: pass rates of the rungs, and of anchors and targets where measured.
+        ladder: says which model is what, and the compute of each.
+        methods: names out of `engine.METHODS`.
+        targets: names of targets of the ladder; all of them if None and no `compute` is given.
+        compute: training compute in FLOP of one more target, named after it.
+        level: coverage of the intervals, in (0, 1).
+        allow_mismatch: forecast although runs differ in settings or content; the differences
+            then stand in the notes.
+
+    Returns:
+        The document, plain JSON values only; see `schema`. A number that doesn't exist is None.
+
+    Raises:
+        InputError: an unknown method or target, no target, too few rungs, or runs that differ.
+    """
+    from cod_harness.engine import METHODS
+
+    methods = _chosen_methods(methods, METHODS)
+    aims = chosen_targets(ladder, targets, compute)
+    if not 0 < level < 1:
+        raise InputError(f"the level {level:g} is not between 0 and 1; write 0.9 for 90 %")
+    check_rungs(rates, ladder)
+    notes = [*rates.notes, *_mismatches(rates, allow_mismatch)]
+    # The cluster tables show the first method that clusters, else the default one.
+    shown = next((name for name in methods if name.startswith("cod")), DEFAULT_METHOD)
+    forecasts: list[dict[str, Any]] = []
+    tasks: dict[str, Any] = {}
+    for task in rates.tasks:
+        evidence = task_evidence(rates, ladder, task)
+        notes += evidence.notes
+        fitted: COD | None = None
+        for aim in aims:
+            observed, note = measured_accuracy(rates, evidence, aim.name)
+            notes += [note] if note else []
+            for method in methods:
+                entry = {"task": task, "target": aim.name, "compute": aim.compute}
+                if evidence.problem:
+                    result = _no_forecast(evidence.problem, level)
+                else:
+                    forecast, model = METHODS[method](*_arguments(evidence, aim.compute, level))
+                    result = _forecast(forecast)
+                    if method == shown and fitted is None:
+                        fitted = model
+                forecasts.append({**entry, "method": method, **result, "observed": observed})
+        if fitted is None and not evidence.problem:
+            fitted = METHODS[shown](*_arguments(evidence, aims[0].compute, level))[1]
+        tasks[task] = _task(evidence, fitted)
+    document = {
+        "schema": SCHEMA,
+        "forecasts": forecasts,
+        "tasks": tasks,
+        "ladder": _ladder(ladder),
+        "settings": {
+            "methods": list(methods),
+            "targets": [aim.name for aim in aims],
+            "level": level,
+            "allow_mismatch": allow_mismatch,
+            "clusters_of": shown,
+            "notes": list(dict.fromkeys(notes)),
+            "tasks": _task_settings(rates),
+        },
+        "versions": _versions(),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+    plain: Document = _plain(document)
+    return plain
+
+
+def document_text(document: Mapping[str, Any]) -> str:
+    """The document as JSON text, ending in a newline."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_document(document: Mapping[str, Any], out: str | os.PathLike[str]) -> Path:
+    """Write `OUT/cod_forecast_<date>.json`, whole or not at all.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    return write_whole(Path(out) / f"cod_forecast_{date_stamp()}.json", document_text(document))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the document."""
+    text = resources.files(__package__).joinpath("cod-forecast-1.schema.json").read_text("utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def _chosen_methods(methods: Sequence[str], known: Mapping[str, Any]) -> tuple[str, ...]:
+    for method in methods:
+        if method not in known:
+            raise InputError(f"no method {method!r}; there are {', '.join(sorted(known))}")
+    if not methods:
+        raise InputError(f"no method given; there are {', '.join(sorted(known))}")
+    return tuple(dict.fromkeys(methods))
+
+
+def _mismatches(rates: PassRates, allowed: bool) -> list[str]:
+    serious = [found for found in differences(rates) if found.kind != "missing"]
+    if serious and not allowed:
+        more = f" (and {len(serious) - 1} more differences)" if len(serious) > 1 else ""
+        raise InputError(
+            f"the runs differ: {serious[0]}{more}; run them alike or give --allow-mismatch"
+        )
+    return [str(found) for found in serious]
+
+
+def _arguments(evidence: Evidence, compute: float, level: float) -> tuple[Any, ...]:
+    anchors = evidence.anchor_rates if evidence.anchors else None
+    return evidence.rates, evidence.compute, evidence.n_samples, anchors, compute, level
+
+
+def _forecast(forecast: Forecast) -> dict[str, Any]:
+    subset = forecast.subset
+    return {
+        "mean": forecast.mean,
+        "low": forecast.low,
+        "high": forecast.high,
+        "level": forecast.level,
+        "verdict": forecast.verdict,
+        "reasons": list(forecast.reasons),
+        "subset": {
+            "mean": None if subset is None else subset.mean,
+            "share": None if subset is None else subset.share,
+        },
+    }
+
+
+def _no_forecast(problem: str, level: float) -> dict[str, Any]:
+    return {
+        "mean": None,
+        "low": None,
+        "high": None,
+        "level": level,
+        "verdict": "abstain",
+        "reasons": [problem],
+        "subset": {"mean": None, "share": None},
+    }
+
+
+def _task(evidence: Evidence, fitted: COD | None) -> dict[str, Any]:
+    rates, count = evidence.rates, len(evidence.questions)
+    return {
+        "questions": count,
+        "samples": float(np.median(evidence.n_samples)) if evidence.n_samples.size else 0,
+        "metric": evidence.metric,
+        "filter": evidence.filter,
+        "bandwidth": None if fitted is None else fitted.bandwidth_,
+        "classes": _class_counts(evidence, fitted),
+        "clusters": [] if fitted is None else [_cluster(one) for one in fitted.clusters_],
+        "mapping": None if fitted is None else _mapping(evidence, fitted),
+        "rungs": [
+            {
+                "name": model.name,
+                "compute": model.compute,
+                "accuracy": float(np.mean(column)) if count else None,
+                # Of the mean over questions: what another draw of questions would change.
+                "stderr": float(np.std(column, ddof=1)) / math.sqrt(count) if count > 1 else None,
+            }
+            for model, column in zip(evidence.rungs, rates.T, strict=True)
+        ],
+    }
+
+
+def _class_counts(evidence: Evidence, fitted: COD | None) -> dict[str, int]:
+    if fitted is None:
+        # Nothing was clustered, so nothing can be extrapolated.
+        zero = int((evidence.rates == 0).all(axis=1).sum()) if evidence.rungs else 0
+        rest = len(evidence.questions) - zero
+        return {"predictable": 0, "non_extrapolatable": rest, "outlier": 0, "zero": zero}
+    names, counts = np.unique(fitted.classes_, return_counts=True)
+    found = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+    return {name: found.get(name, 0) for name in CLASSES}
+
+
+def _cluster(cluster: Any) -> dict[str, Any]:
+    return {
+        "id": cluster.id,
+        "size": cluster.size,
+        "rates": np.asarray(cluster.rates),
+        "g": cluster.g,
+        "a": cluster.a,
+        "b": cluster.b,
+        "c": cluster.c,
+        "predictable": cluster.predictable,
+        "reason": cluster.reason or "",
+    }
+
+
+def _mapping(evidence: Evidence, fitted: COD) -> dict[str, Any] | None:
+    mapping = fitted.mapping_
+    if mapping is None:
+        return None
+    # The engine knows no names; its points are the rungs, then the anchors.
+    names = [model.name for model in evidence.rungs + evidence.anchors]
+    names = names if len(mapping.points) else []
+    points = [
+        [float(point[0]), float(point[1]), name]
+        for point, name in zip(mapping.points, names, strict=True)
+    ]
+    return {
+        "knots": np.asarray(mapping.knots),
+        "coefficients": np.asarray(mapping.coefficients),
+        "rmse": mapping.rmse,
+        "points": points,
+    }
+
+
+def _ladder(ladder: Ladder) -> dict[str, Any]:
+    keys = ("name", "compute", "params", "tokens", "loss")
+    return {
+        "name": ladder.name,
+        **{
+            section: [{key: getattr(model, key) for key in keys} for model in models]
+            for section, models in (
+                ("rungs", ladder.rungs),
+                ("anchors", ladder.anchors),
+                ("targets", ladder.targets),
+            )
+        },
+    }
+
+
+def _task_settings(rates: PassRates) -> dict[str, Any]:
+    """How each task was run, from the first run that tells."""
+    found: dict[str, Any] = {}
+    for run in rates.settings:
+        for task, about in (run.get("tasks") or {}).items():
+            found.setdefault(task, about)
+    return {task: found[task] for task in rates.tasks if task in found}
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in _VERSIONS_OF:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _plain(value: Any) -> Any:
+    """`value` in JSON's own types; NaN and infinities become None."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    elif isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (str, int)):
+        return value
+    return str(value)

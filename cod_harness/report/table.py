@@ -1,0 +1,152 @@
+"""The forecast document as a table for the terminal, in the manner of lm-eval's own tables."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+DEFAULT_WIDTH = 80
+_SHORTEST_NAME = 8
+_UNKNOWN = "-"
+_HEADERS = (
+    "Task",
+    "Forecast",
+    "Interval",
+    "Measured",
+    "Error",
+    "Verdict",
+    "Predictable",
+)
+_LEFT = ("Task", "Verdict")
+
+Entry = Mapping[str, Any]
+
+
+def forecast_table(document: Mapping[str, Any], width: int | None = None) -> str:
+    """The forecasts of a document as plain text.
+
+    One block per target and method: a Markdown table with forecast, interval, measured value and
+    predictable share in percent, and the error (forecast minus measured) in points; below it the
+    reasons of every forecast that isn't "ok", and the mean and largest absolute error where
+    values were measured.
+
+    Args:
+        document: a `cod-forecast/1` document.
+        width: columns to fit; that of the terminal if None, and 80 where there is none. Task
+            names are shortened to fit, down to eight characters.
+
+    Returns:
+        Lines without a newline at the end.
+    """
+    if width is None:
+        width = _terminal_width()
+    blocks: dict[tuple[str, str], list[Entry]] = {}
+    for entry in document["forecasts"]:
+        blocks.setdefault((entry["target"], entry["method"]), []).append(entry)
+    return "\n\n".join(_block(entries, width) for entries in blocks.values())
+
+
+def _terminal_width() -> int:
+    # Not a terminal: a fixed width, so that the same document always gives the same text.
+    if not sys.stdout.isatty():
+        return DEFAULT_WIDTH
+    return shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns
+
+
+def _block(entries: Sequence[Entry], width: int) -> str:
+    lines = [
+        *textwrap.wrap(_title(entries[0]), width),
+        "",
+        *_grid([_cells(entry) for entry in entries], width),
+    ]
+    reasons = [line for entry in entries for line in _reasons(entry, width)]
+    if reasons:
+        lines += ["", *reasons]
+    errors = _errors(entries)
+    if errors:
+        lines += ["", *textwrap.wrap(errors, width)]
+    return "\n".join(lines)
+
+
+def _title(entry: Entry) -> str:
+    amount = f"{entry['compute']:.3g} FLOP"
+    target = entry["target"]
+    if not target.endswith(" FLOP"):
+        target = f"{target} ({amount})"
+    level = f"{100 * entry['level']:g} % intervals"
+    return f"Forecast for {target}, method {entry['method']}, {level}, all in percent"
+
+
+def _cells(entry: Entry) -> list[str]:
+    low, high = _percent(entry["low"]), _percent(entry["high"])
+    error = _error(entry)
+    return [
+        entry["task"],
+        _percent(entry["mean"]),
+        _UNKNOWN if _UNKNOWN in (low, high) else f"{low} - {high}",
+        _percent(entry["observed"]),
+        _UNKNOWN if error is None else f"{100 * error:+.1f}",
+        entry["verdict"],
+        _percent(entry["subset"]["share"]),
+    ]
+
+
+def _percent(value: float | None) -> str:
+    return _UNKNOWN if value is None else f"{100 * value:.1f}"
+
+
+def _error(entry: Entry) -> float | None:
+    if entry["mean"] is None or entry["observed"] is None:
+        return None
+    return float(entry["mean"]) - float(entry["observed"])
+
+
+def _grid(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    columns = list(zip(_HEADERS, *rows, strict=True))
+    widths = [max(len(cell) for cell in column) for column in columns]
+    others = sum(widths[1:]) + len(widths) + 1
+    widths[0] = max(min(widths[0], width - others), min(widths[0], _SHORTEST_NAME))
+    rules = [
+        "-" * size if name in _LEFT else "-" * (size - 1) + ":"
+        for name, size in zip(_HEADERS, widths, strict=True)
+    ]
+    return [_line(_HEADERS, widths), _line(rules, widths), *(_line(row, widths) for row in rows)]
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = []
+    for name, cell, size in zip(_HEADERS, cells, widths, strict=True):
+        short = _shortened(cell, size)
+        padded.append(short.ljust(size) if name in _LEFT else short.rjust(size))
+    return f"|{'|'.join(padded)}|"
+
+
+def _shortened(text: str, size: int) -> str:
+    """`text` in at most `size` characters, the middle left out: beginnings and ends tell apart."""
+    if len(text) <= size:
+        return text
+    tail = (size - 2) // 2
+    return f"{text[: size - 2 - tail]}..{text[len(text) - tail :]}"
+
+
+def _reasons(entry: Entry, width: int) -> list[str]:
+    if entry["verdict"] == "ok" or not entry["reasons"]:
+        return []
+    text = f"{entry['task']}: {entry['verdict']}: {'; '.join(entry['reasons'])}"
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _errors(entries: Sequence[Entry]) -> str:
+    errors = {entry["task"]: error for entry in entries if (error := _error(entry)) is not None}
+    if not errors:
+        return ""
+    sizes = {task: 100 * abs(error) for task, error in errors.items()}
+    worst = max(sizes, key=lambda task: sizes[task])
+    mean = sum(sizes.values()) / len(sizes)
+    count = f"{len(sizes)} task{'s' * (len(sizes) != 1)}"
+    return (
+        f"Absolute error over {count}: mean {mean:.1f} points, largest {sizes[worst]:.1f} ({worst})"
+    )
