@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.store import Settings
@@ -108,8 +109,8 @@ def question_differences(rates: PassRates) -> list[Difference]:
         rows = rates.only([task]).frame
         for column, words in _CONTENT.items():
             hashed = rows[rows[column] != ""]
-            variants = hashed.groupby("question", sort=False)[column].nunique()
-            changed = variants[variants > 1].index
+            variants = hashed.drop_duplicates(["question", column])["question"]
+            changed = pd.unique(variants[variants.duplicated()])
             if len(changed):
                 question = str(changed[0])
                 models = hashed["model"][hashed["question"] == question]
