@@ -18,6 +18,7 @@ from cod_harness.ladder.manifest import Ladder, Model
 
 # Keys of `model_args` that may name the model, as the harness's own tracker reads them.
 _MODEL_KEYS = ("pretrained", "peft", "delta", "model", "path", "engine")
+_INGEST = "with --log_samples `cod-harness ingest` can still make pass rates"
 
 
 class Capture:
@@ -145,8 +146,9 @@ class Capture:
                 documents = [document for part in parts for document in part]
                 documents.sort(key=lambda document: document.doc_id)
                 captured.add(name, task, documents, results)
-            if name not in captured.tasks:
-                captured.left_out.setdefault(name, "not scored: see the messages of the run")
+            if name not in captured.tasks and name not in captured.left_out:
+                captured.left_out[name] = "not scored: see the messages of the run"
+                captured.complete = False
         captured.groups = {
             group: list(members)
             for group, members in (results.get("group_subtasks") or {}).items()
@@ -194,7 +196,8 @@ class Capture:
         """The forecast file and table, if the folder holds enough rungs of this ladder."""
         from cod_harness.harness.outlook import forecast_of
 
-        with self._kept("forecasting"):
+        remedy = f"the pass rates are kept: see `cod-harness forecast {folder} --ladder ...`"
+        with self._kept("forecasting", remedy):
             table = forecast_of(folder, self.ladder)
             if table:
                 print(table)
@@ -207,7 +210,7 @@ class Capture:
         )
 
     @contextmanager
-    def _kept(self, doing: str) -> Iterator[None]:
+    def _kept(self, doing: str, remedy: str = _INGEST) -> Iterator[None]:
         """Keep what goes wrong inside for `finish`: the harness's results must still be written."""
         try:
             yield
@@ -216,8 +219,7 @@ class Capture:
         except Exception:  # noqa: BLE001 - whatever it is, it is ours and not the run's
             traceback.print_exc()
             self.failures.append(
-                f"{doing} failed (above); the harness's own results are not affected; with "
-                "--log_samples `cod-harness ingest` can still make pass rates"
+                f"{doing} failed (above); the harness's own results are not affected; {remedy}"
             )
 
 

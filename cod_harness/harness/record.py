@@ -34,6 +34,7 @@ class Record:
     left_out: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     groups: dict[str, list[str]] = field(default_factory=dict)
+    complete: bool = True  # whether every task with pass rates could be scored
 
     def add(
         self, name: str, task: Any, documents: Sequence[Answered], results: Mapping[str, Any]
@@ -202,6 +203,7 @@ class Record:
             "left_out": self.left_out,
             "warnings": self.warnings,
             "request": dict(self.options.request),
+            "complete": self.complete,
             "lm_eval": version_of("lm_eval"),
             "cod_harness": version_of("cod-harness"),
         }

@@ -9,6 +9,7 @@ import hashlib
 import math
 import random
 import re
+from typing import ClassVar
 
 from lm_eval.api.model import LM
 from lm_eval.api.registry import register_model
@@ -31,7 +32,7 @@ def _uniform(*parts: object) -> float:
 class FakeModel(LM):
     """model_args: pretrained (a name), skill (about 0 to 3), clones (all repeats the same)."""
 
-    calls: list[str] = []
+    calls: ClassVar[list[str]] = []
 
     def __init__(
         self, pretrained: str = "fake", skill: float = 1.0, clones: bool = False, **_: object
@@ -39,10 +40,6 @@ class FakeModel(LM):
         super().__init__()
         self.pretrained, self.skill, self.clones = str(pretrained), float(skill), bool(clones)
         self.random = random.Random(0)
-
-    @classmethod
-    def create_from_arg_string(cls, arg_string, additional_config=None):  # type: ignore
-        return super().create_from_arg_string(arg_string, additional_config)
 
     def _answer(self, prompt: str, luck: float, form: float) -> str:
         sums = re.findall(r"(\d+) \+ (\d+)", prompt)

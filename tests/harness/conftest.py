@@ -1,0 +1,170 @@
+"""One harness for all tests here: a fake model, local tasks, and a few shared runs.
+
+Building the harness's TaskManager takes several seconds, so it is built once and handed out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+pytest.importorskip("lm_eval")
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+RUNGS = (("f1", 0.5), ("f2", 1.0), ("f3", 1.5), ("f4", 2.0), ("f5", 2.5))
+
+
+@dataclass
+class Ran:
+    """One finished command: exit status, what it printed, and its output folder."""
+
+    status: int
+    out: str
+    err: str
+    folder: Path
+
+    @property
+    def results(self) -> dict[str, Any]:
+        [path] = self.folder.rglob("results_*.json")
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+
+    @property
+    def stores(self) -> list[Path]:
+        return sorted(self.folder.rglob("cod_passrates_*.parquet"))
+
+    def samples(self, task: str) -> list[dict[str, Any]]:
+        [path] = self.folder.rglob(f"samples_{task}_2*.jsonl")
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def task_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tasks")
+    shutil.copytree(HERE / "tasks", folder, dirs_exist_ok=True)
+    for path in folder.glob("*.yaml"):
+        path.write_text(path.read_text().replace("@TASKS@", str(folder)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ladder_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ladder") / "ladder.yaml"
+    lines = ["ladder: fakes", "rungs:"]
+    for number, (name, skill) in enumerate(RUNGS):
+        lines.append(
+            f"- {{name: {name}, params: {2**number}e6, tokens: 20e6, model: cod-fake, "
+            f"model_args: 'pretrained={name},skill={skill}'}}"
+        )
+    lines += ["targets:", "- {name: big, params: 320e6, tokens: 20e6}"]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def one_task_manager(task_folder: Path) -> Iterator[None]:
+    """Every TaskManager made in this session is the same one."""
+    import fake_model  # noqa: F401 - registers the model
+    from lm_eval import tasks
+
+    made: list[Any] = []
+    original = tasks.TaskManager
+
+    def once(*_: Any, **__: Any) -> Any:
+        if not made:
+            made.append(original(include_path=str(task_folder)))
+        return made[0]
+
+    tasks.TaskManager = once  # type: ignore[misc,assignment]
+    yield
+    tasks.TaskManager = original  # type: ignore[misc]
+
+
+Runner = Callable[..., Ran]
+
+
+@pytest.fixture(scope="session")
+def cod_run(
+    one_task_manager: None, ladder_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Runner:
+    """`cod_run("cod_t_x", "--flag", model="f1,skill=1")` runs `cod-harness run` in this process."""
+    from cod_harness.harness import run
+
+    def go(
+        tasks: str,
+        *more: str,
+        model: str = "f1,skill=1.0",
+        folder: Path | None = None,
+        ladder: Path | None = ladder_file,
+        output: bool = True,
+    ) -> Ran:
+        folder = folder or tmp_path_factory.mktemp("out")
+        words = ["--model", "cod-fake", "--model_args", f"pretrained={model}", "--tasks", tasks]
+        words += ["--output_path", str(folder)] if output else []
+        words += ["--cod", str(ladder)] if ladder else []
+        return _captured(lambda: run.main([*words, *more]), folder)
+
+    return go
+
+
+@pytest.fixture(scope="session")
+def plain_run(one_task_manager: None, tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """The harness alone, in the same way."""
+
+    def go(tasks: str, *more: str, model: str = "f1,skill=1.0") -> Ran:
+        from lm_eval.__main__ import cli_evaluate
+
+        folder = tmp_path_factory.mktemp("plain")
+        words = ["--model", "cod-fake", "--model_args", f"pretrained={model}", "--tasks", tasks]
+        words += ["--output_path", str(folder), *more]
+
+        def call() -> int:
+            before, sys.argv = sys.argv, ["lm_eval", "run", *words]
+            try:
+                cli_evaluate()
+            finally:
+                sys.argv = before
+            return 0
+
+        return _captured(call, folder)
+
+    return go
+
+
+def _captured(call: Callable[[], int], folder: Path) -> Ran:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = call()
+    return Ran(status, out.getvalue(), err.getvalue(), folder)
+
+
+ALL_TASKS: Sequence[str] = (
+    "cod_t_two_filters",
+    "cod_t_majority",
+    "cod_t_group",
+    "cod_t_code",
+    "cod_t_choice",
+    "cod_t_choice_many",
+    "cod_t_word",
+    "cod_t_rolling",
+)
+
+
+@pytest.fixture(scope="session")
+def everything(cod_run: Runner) -> Ran:
+    """All task shapes, captured, with samples logged."""
+    return cod_run(",".join(ALL_TASKS), "--log_samples")
