@@ -67,7 +67,12 @@ def ingest(
     rows: list[dict[str, Any]] = []
     for found in _newest(files, ladder, _covered(known), notes):
         found.rows = _read(found.path, notes)
-        made, about = _rates(found, options, notes)
+        try:
+            made, about = _rates(found, options, notes)
+        except InputError as refusal:
+            # One task without pass rates is no reason to refuse the others of a folder.
+            notes.append(f"{found.path}: not used: {refusal}")
+            continue
         rows += made
         run = {"rung": found.model, "checkpoint": found.checkpoint, "ladder": ladder.name}
         runs.append({**run, "tasks": {found.task: about}})

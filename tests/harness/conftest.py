@@ -122,6 +122,29 @@ def cod_run(
 
 
 @pytest.fixture(scope="session")
+def config_run(
+    one_task_manager: None, ladder_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Runner:
+    """`config_run("--flag", tasks=[...])`: everything but our flags out of a `--config` file."""
+    from cod_harness.harness import run
+
+    def go(*more: str, **settings: Any) -> Ran:
+        folder = tmp_path_factory.mktemp("config")
+        config = {
+            "model": "cod-fake",
+            "model_args": {"pretrained": "f1", "skill": 1.0},
+            "output_path": str(folder / "out"),
+            **settings,
+        }
+        path = folder / "run.yaml"
+        path.write_text(json.dumps(config))  # JSON is YAML
+        words = ["run", "--config", str(path), "--cod", str(ladder_file), *more]
+        return _captured(lambda: run.main(words), folder / "out")
+
+    return go
+
+
+@pytest.fixture(scope="session")
 def plain_run(one_task_manager: None, tmp_path_factory: pytest.TempPathFactory) -> Runner:
     """The harness alone, in the same way."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import defaultdict
@@ -163,10 +164,15 @@ def test_side_by_side_with_the_harness(everything: Ran, plain_run: Runner) -> No
     assert added == {"cod"}
     moving = {"date", "total_evaluation_time_seconds", "pretty_env_info"}
     for key in set(theirs) - moving:
-        assert ours[key] == theirs[key], key
+        assert _without_addresses(ours[key]) == _without_addresses(theirs[key]), key
     assert everything.out.startswith(plain.out)
     for task in ("cod_t_majority", "cod_t_choice"):
         assert everything.samples(task) == plain.samples(task)
+
+
+def _without_addresses(value: Any) -> str:
+    """0.4.10 writes a metric's function into the configs with its place in memory."""
+    return re.sub(r"0x[0-9a-f]+", "0x", json.dumps(value, sort_keys=True))
 
 
 def test_repeats_and_other_metric(cod_run: Runner) -> None:
@@ -200,18 +206,8 @@ def test_majority_vote_over_one_response(cod_run: Runner) -> None:
     assert 0.0 < about["rate"] < 1.0 and 0.0 <= first <= 1.0
 
 
-def test_config_file(cod_run: Runner, task_folder: Path, tmp_path: Path, ladder_file: Path) -> None:
-    from conftest import _captured
-
-    from cod_harness.harness import run
-
-    config = tmp_path / "run.yaml"
-    config.write_text(
-        f"model: cod-fake\nmodel_args: {{pretrained: f3, skill: 1.5}}\ntasks: [cod_t_custom]\n"
-        f"output_path: {tmp_path / 'out'}\n"
-    )
-    words = ["run", "--config", str(config), "--cod", str(ladder_file)]
-    ran = _captured(lambda: run.main(words), tmp_path / "out")
+def test_config_file(config_run: Runner) -> None:
+    ran = config_run(tasks=["cod_t_custom"], model_args={"pretrained": "f3", "skill": 1.5})
     assert ran.status == 0, ran.err
     assert read_store(ran.stores[0])[1]["rung"] == "f3"
 
@@ -276,5 +272,5 @@ def test_forecast_once_there_are_four_rungs(cod_run: Runner, tmp_path: Path) -> 
         assert not list(tmp_path.glob("cod_forecast_*.json")), number
         ran = cod_run("cod_t_custom", model=f"{name},skill={skill}", folder=tmp_path)
         assert ran.status == 0, ran.err
-    [path] = tmp_path.glob("cod_forecast_*.json")
+    assert len(list(tmp_path.glob("cod_forecast_*.json"))) == 1
     assert "cod_t_custom" in ran.out.split("|em")[-1] and "big" in ran.out

@@ -36,10 +36,11 @@ def test_greedy_repeats(cod_run: Runner) -> None:
     )
 
 
-def test_request_cache(cod_run: Runner) -> None:
-    refused(cod_run("cod_t_custom", "--cache_requests", "true"), "--cache_requests with 5 repeats")
-    early = cod_run("cod_t_custom", "--cache_requests", "true", "--cod-repeats", "3")
-    refused(early, "--cache_requests with 3 repeats")
+def test_request_cache(config_run: Runner) -> None:
+    # From a file: 0.4.10 refuses its own flag.
+    settings = {"tasks": ["cod_t_custom"], "cache_requests": {"cache_requests": True}}
+    refused(config_run(**settings), "--cache_requests with 5 repeats")
+    refused(config_run("--cod-repeats", "3", **settings), "--cache_requests with 3 repeats")
 
 
 def test_answer_cache_without_do_sample(cod_run: Runner, tmp_path: Path) -> None:
