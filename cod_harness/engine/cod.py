@@ -1,0 +1,331 @@
+"""COD: forecast a benchmark by clustering its questions on difficulty (arXiv 2502.17262 v4).
+
+The pipeline of the paper, top to bottom: features, cluster, fit, select, extrapolate, map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+
+from ..errors import InputError
+from . import clustering
+from .arrays import Bools, Floats, Ints
+from .clustering import OUTLIER, ImprovedMeanShift
+from .fitting import Fits, fit
+from .forecast import (
+    MAP_LEAP,
+    SMALL_SUBSET,
+    WIDE_INTERVAL,
+    Forecast,
+    Subset,
+    Verdict,
+    abstention,
+    draw_reasons,
+    order_reasons,
+    range_reasons,
+)
+from .intervals import Replicates, interval, replicates, sampling_variance
+from .laws import LAWS, EmergenceLaw
+from .mapping import RMSE_THRESHOLD, MonotoneMap, fit_map
+from .measurements import Measurements, measurements
+from .selection import Cluster, Thresholds, judged_clusters
+
+
+class COD(BaseEstimator):  # type: ignore[misc]
+    """Clustering on difficulty: fit on a ladder's pass rates, forecast at any compute.
+
+    Parameters (the defaults are the published settings)
+    ----------
+    min_cluster_size, quantile, bandwidth, max_distance_fraction : see `ImprovedMeanShift`.
+    law : "eq4", or "f1", "f2", "f3" of Table 4.
+    min_a, min_b, max_c : thresholds of C.1, see `Thresholds`.
+    map_rmse : T of C.2, accuracy.
+    noise_floor : accuracy; the least standard deviation of a cluster's mean rate in the weights.
+    n_replicates : refits behind an interval; 0 for none (low and high are then the mean).
+    random_state : seed of the refits.
+
+    Attributes (n questions, m models, in the order given)
+    ----------
+    labels_ : (n,) cluster of a question, -1 for outliers and zero-performance questions.
+    classes_ : (n,) "predictable", "non_extrapolatable", "outlier" or "zero".
+    clusters_ : list of `Cluster`, by id.
+    mapping_ : `MonotoneMap`; its points are the models in the order given, then the anchors.
+    bandwidth_ : R of the clustering; NaN if every question is zero.
+    subset_share_ : share of the questions that are predictable.
+    rung_accuracy_ : (m,) measured mean rate; rung_error_ : (m,) its standard error from sampling.
+    compute_ : (m,) FLOP.
+
+    >>> model = COD().fit(rates, compute, n_samples=100)                        # doctest: +SKIP
+    >>> model.forecast(3.8e24).mean                                             # doctest: +SKIP
+    """
+
+    labels_: Ints
+    classes_: NDArray[np.str_]
+    clusters_: list[Cluster]
+    mapping_: MonotoneMap
+    bandwidth_: float
+    subset_share_: float
+    rung_accuracy_: Floats
+    rung_error_: Floats
+    compute_: Floats
+
+    def __init__(
+        self,
+        *,
+        min_cluster_size: int = clustering.MIN_CLUSTER_SIZE,
+        quantile: float = clustering.QUANTILE,
+        bandwidth: float | None = None,
+        max_distance_fraction: float = clustering.MAX_DISTANCE_FRACTION,
+        law: str = "eq4",
+        min_a: float = Thresholds.min_a,
+        min_b: float = Thresholds.min_b,
+        max_c: float = Thresholds.max_c,
+        map_rmse: float = RMSE_THRESHOLD,
+        noise_floor: float = 0.01,
+        n_replicates: int = 200,
+        random_state: int = 0,
+    ) -> None:
+        self.min_cluster_size = min_cluster_size
+        self.quantile = quantile
+        self.bandwidth = bandwidth
+        self.max_distance_fraction = max_distance_fraction
+        self.law = law
+        self.min_a = min_a
+        self.min_b = min_b
+        self.max_c = max_c
+        self.map_rmse = map_rmse
+        self.noise_floor = noise_floor
+        self.n_replicates = n_replicates
+        self.random_state = random_state
+
+    @classmethod
+    def paper(cls) -> COD:
+        """The published recipe and settings, whatever the defaults become."""
+        return cls(
+            min_cluster_size=10,
+            quantile=0.1,
+            bandwidth=None,
+            max_distance_fraction=0.1,
+            law="eq4",
+            min_a=1.0,
+            min_b=0.1,
+            max_c=1.0,
+            map_rmse=0.005,
+        )
+
+    def fit(
+        self,
+        rates: ArrayLike,
+        compute: ArrayLike,
+        n_samples: ArrayLike = 100,
+        *,
+        anchors: ArrayLike | None = None,
+    ) -> COD:
+        """Learn clusters, laws and map from a ladder.
+
+        rates (n, m) in [0, 1], question by model, any order; compute (m,) FLOP; n_samples, draws
+        behind each rate: a number or (n, m), 0 for analytic rates; anchors (n, k), rates of
+        finished models of any family on the same questions.
+
+        Raises InputError: fewer than four rungs, a rate that is missing or outside [0, 1], compute
+        that is not positive, shapes that do not fit.
+        """
+        ladder = measurements(rates, compute, n_samples, anchors)
+        law = self._law()
+        log_compute = np.log(ladder.compute)
+        log_reference = 0.5 * float(log_compute[0] + log_compute[-1])
+        x = log_compute - log_reference
+
+        rows, zero = features(ladder)
+        labels = self._cluster(rows, zero)
+        means, sizes, fits = self._fit(ladder, labels, law, x)
+        clusters = judged_clusters(
+            law,
+            fits,
+            means,
+            sizes,
+            float(log_compute[0]),
+            log_reference,
+            Thresholds(self.min_a, self.min_b, self.max_c),
+        )
+        kept = [cluster.id for cluster in clusters if cluster.predictable]
+        subset: Bools = np.isin(labels, kept)
+        mapping = self._map(ladder, subset)
+
+        self._ladder, self._x, self._log_reference = ladder, x, log_reference
+        self._sorted_labels, self._kept, self._theta = labels, kept, fits.theta[kept]
+        self._replicates: Replicates | None = None
+        self.clusters_ = [
+            replace(cluster, rates=ladder.as_given(cluster.rates)) for cluster in clusters
+        ]
+        self.mapping_ = mapping
+        self.subset_share_ = float(subset.mean())
+        self.labels_ = np.empty_like(labels)
+        self.labels_[ladder.question_order] = labels
+        kinds = np.select(
+            [subset, labels != OUTLIER, zero],
+            ["predictable", "non_extrapolatable", "zero"],
+            default="outlier",
+        )
+        self.classes_ = np.empty_like(kinds)
+        self.classes_[ladder.question_order] = kinds
+        self._accuracy = ladder.rates.mean(axis=0)
+        everything: Bools = np.ones(len(labels), dtype=bool)
+        self._error = np.sqrt(sampling_variance(ladder, everything))
+        self.rung_accuracy_ = ladder.as_given(self._accuracy)
+        self.rung_error_ = ladder.as_given(self._error)
+        self.compute_ = ladder.as_given(ladder.compute)
+        return self
+
+    def forecast(self, compute: float, level: float = 0.9) -> Forecast:
+        """Accuracy on the whole benchmark at ``compute`` FLOP, with an interval at ``level``.
+
+        The verdict is "abstain", and the mean NaN, where nothing can be said: no predictable
+        cluster, one question, no question ever answered, a target below the smallest rung.  It is
+        "weak" where the forecast stands on little.  Raises InputError on a compute that is not
+        positive or a level outside (0, 1).
+        """
+        if not (np.isfinite(compute) and compute > 0):
+            raise InputError(f"compute of the target is {compute:g}: give training FLOP, above 0")
+        if not 0.0 < level < 1.0:
+            raise InputError(f"level is {level:g}: give a probability between 0 and 1")
+        missing = self._missing(compute)
+        if missing:
+            subset = Subset(float("nan"), self.subset_share_)
+            return abstention(missing, subset, compute, level)
+
+        x_target = float(np.log(compute)) - self._log_reference
+        subset = Subset(self._extrapolate(x_target), self.subset_share_)
+        mean = float(self.mapping_(subset.mean))
+        low = high = mean
+        if self.n_replicates > 0:
+            draws = self._refits().draws(x_target, self.subset_share_)
+            low, high = interval(draws, mean, level)
+        reasons = self._doubts(compute, subset, high - low)
+        verdict: Verdict = "weak" if reasons else "ok"
+        return Forecast(mean, low, high, level, verdict, reasons, subset, compute)
+
+    # The steps, by their names in the paper.
+
+    def _cluster(self, rows: Floats, zero: Bools) -> Ints:
+        """Improved MeanShift (A.1) on the rows that are not zero; labels (n,)."""
+        labels = np.full(len(zero), OUTLIER, dtype=np.intp)
+        self.bandwidth_ = float("nan")
+        if len(rows):
+            model = ImprovedMeanShift(
+                self.min_cluster_size, self.quantile, self.bandwidth, self.max_distance_fraction
+            ).fit(rows)
+            labels[~zero] = model.labels_
+            self.bandwidth_ = model.bandwidth_
+        return labels
+
+    def _fit(
+        self, ladder: Measurements, labels: Ints, law: EmergenceLaw, x: Floats
+    ) -> tuple[Floats, Floats, Fits]:
+        """The law of every cluster (4.2): mean rates (clusters, m), sizes (clusters,), fits."""
+        groups = [labels == label for label in range(int(labels.max()) + 1)]
+        shape = (len(groups), len(x))
+        means = np.array([ladder.rates[g].mean(axis=0) for g in groups]).reshape(shape)
+        variance = np.array([sampling_variance(ladder, g) for g in groups]).reshape(shape)
+        sizes = np.array([float(g.sum()) for g in groups])
+        return means, sizes, fit(law, x, means, np.sqrt(variance + self.noise_floor**2))
+
+    def _extrapolate(self, x: float) -> float:
+        """Size-weighted mean of the predictable clusters' laws (4.3)."""
+        sizes = np.array([float(self.clusters_[i].size) for i in self._kept])
+        curves = self._law().curve(self._theta, np.array([x]))[:, 0]
+        return float(sizes @ curves / sizes.sum())
+
+    def _map(self, ladder: Measurements, subset: Bools) -> MonotoneMap:
+        """The map from subset to full set (4.4) through the rungs and anchors."""
+        if not subset.any():
+            return fit_map([], [], self.map_rmse)
+        both = np.hstack([ladder.rates, ladder.anchors])
+        mapping = fit_map(both[subset].mean(axis=0), both.mean(axis=0), self.map_rmse)
+        m = len(ladder.compute)
+        points = np.vstack([ladder.as_given(mapping.points[:m]), mapping.points[m:]])
+        return replace(mapping, points=points)
+
+    def _refits(self) -> Replicates:
+        if self._replicates is None:
+            self._replicates = replicates(
+                self._ladder,
+                self._sorted_labels,
+                self._kept,
+                self._law(),
+                self._theta,
+                self._x,
+                self.noise_floor,
+                self.map_rmse,
+                self.n_replicates,
+                self.random_state,
+            )
+        return self._replicates
+
+    def _law(self) -> EmergenceLaw:
+        if self.law not in LAWS:
+            raise InputError(f"law is {self.law!r}: give one of {', '.join(LAWS)}")
+        return LAWS[self.law]
+
+    def _missing(self, compute: float) -> str:
+        """Why no forecast can be made, "" if one can."""
+        ladder = self._ladder
+        if compute < ladder.compute[0]:
+            return (
+                f"the target ({compute:.3g} FLOP) is below the smallest rung "
+                f"({ladder.compute[0]:.3g} FLOP)"
+            )
+        if len(ladder.rates) == 1:
+            return "one question only: there is nothing to cluster"
+        if not ladder.rates.any():
+            return "no model of the ladder ever answered a question: nothing shows when it will"
+        if not self._kept:
+            return (
+                f"no predictable cluster: {len(self.clusters_)} found, none passes the thresholds"
+            )
+        return ""
+
+    def _doubts(self, compute: float, subset: Subset, width: float) -> list[str]:
+        """Why a forecast is weak, in words; [] if nothing speaks against it."""
+        reasons = range_reasons(compute, self._ladder.compute)
+        reasons += order_reasons(self._accuracy, self._error)
+        reasons += draw_reasons(self._ladder.n_samples)
+        if subset.share < SMALL_SUBSET:
+            reasons.append(
+                f"only {100 * subset.share:.0f} % of the questions are predictable; the rest of "
+                "the forecast is the map's"
+            )
+        sizes = {c.id: c.size for c in self.clusters_ if c.predictable}
+        steep = sum(
+            sizes.get(c.id, 0)
+            for c in self.clusters_
+            if any("upper bound" in note or "a is on" in note for note in c.notes)
+        )
+        if 2 * steep > sum(sizes.values()):
+            reasons.append(
+                "most predictable questions are in clusters whose law sits on a bound: the rungs "
+                "do not show how fast they emerge"
+            )
+        last = float(self.mapping_.points[:, 0].max())
+        if (1.0 - subset.share) * (subset.mean - last) > MAP_LEAP:
+            reasons.append(
+                f"the map is used beyond its points: subset accuracy {subset.mean:.2f}, points "
+                f"end at {last:.2f}; an anchor would help"
+            )
+        reasons += self.mapping_.notes
+        if width > WIDE_INTERVAL:
+            reasons.append(f"the interval is {100 * width:.0f} points wide")
+        return reasons
+
+
+def features(ladder: Measurements) -> tuple[Floats, Bools]:
+    """Difficulty features (4.1): a question's rates by rising compute, zero rows set aside.
+
+    Returns the rows (n - zeros, m) and which of the n questions were never answered.
+    """
+    zero: Bools = np.all(ladder.rates == 0, axis=1)
+    return ladder.rates[~zero], zero

@@ -1,0 +1,144 @@
+"""From accuracy on the predictable subset to accuracy on the whole benchmark (4.4, C.2, C.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.interpolate import BSpline, PPoly
+from scipy.optimize import nnls
+
+from .arrays import Floats
+
+RMSE_THRESHOLD = 0.005  # T; 0.0025 overfits, 0.02 underfits (C.3)
+MAX_PIECES = 6
+
+_DEGREE = 3
+_STIFFNESS = 1e-3  # weight of a smooth slope against the points: enough where there are no points
+_NEAR = 1.25  # times the least error: more pieces than that needs would follow the noise
+_ENDS = 1e3  # weight of reaching 1 at 1, made exact afterwards
+
+
+@dataclass(frozen=True)
+class MonotoneMap:
+    """A rising cubic spline f on [0, 1] with f(0) = 0 and f(1) = 1.
+
+    f is a sum of cubic B-splines whose coefficients never fall, which makes it monotone by
+    construction; its slope and curvature are continuous.  Among such curves it is the one with the
+    fewest pieces whose root mean square error at the points is below T; between and beyond the
+    points the slope changes as little as it can.
+
+    (0, 0) and (1, 1) are where nobody and everybody passes.  A benchmark that can be guessed has
+    no ladder point below its guess floor: there f merely joins (0, 0) to the first point, and a
+    value read off it is an extrapolation (`extrapolates` says so), not a prediction that accuracy
+    would go below the floor.
+
+    Attributes
+    ----------
+    knots : (pieces + 1,) from 0 to 1.
+    coefficients : (pieces, 4); on piece i, f(x) = sum_k coefficients[i, k] (x - knots[i])^k.
+    rmse : at the points; NaN without points.
+    points : (n, 2) of (subset, full) accuracy the map was fitted to, rungs first, then anchors.
+    notes : what to know before trusting it.
+    """
+
+    knots: Floats
+    coefficients: Floats
+    rmse: float
+    points: Floats
+    notes: tuple[str, ...] = field(default=())
+
+    def __call__(self, subset: ArrayLike) -> Floats:
+        """Accuracy on the whole benchmark, clipped to [0, 1], for accuracy on the subset."""
+        x = np.clip(np.asarray(subset, dtype=np.float64), 0.0, 1.0)
+        piece = np.clip(np.searchsorted(self.knots, x, side="right") - 1, 0, len(self.knots) - 2)
+        offset = x - self.knots[piece]
+        value = np.zeros_like(x)
+        for power in range(_DEGREE, -1, -1):
+            value = value * offset + self.coefficients[piece, power]
+        return np.asarray(np.clip(value, 0.0, 1.0))
+
+    def extrapolates(self, subset: float) -> bool:
+        """Whether this subset accuracy is outside the range of the points."""
+        if len(self.points) == 0:
+            return True
+        return not self.points[:, 0].min() <= subset <= self.points[:, 0].max()
+
+
+def fit_map(subset: ArrayLike, full: ArrayLike, threshold: float = RMSE_THRESHOLD) -> MonotoneMap:
+    """The map through points (subset[i], full[i]), any number of them, in [0, 1].
+
+    Where no number of pieces up to `MAX_PIECES` brings the error below the threshold (points that
+    fall, or lie above one another), the fewest pieces that come near the best reachable error are
+    taken and a note says so.
+    """
+    points = np.column_stack([np.asarray(subset, float), np.asarray(full, float)])
+    if len(points) == 0:
+        return MonotoneMap(np.array([0.0, 1.0]), np.array([[0.0, 1.0, 0.0, 0.0]]), np.nan, points)
+    tried: list[tuple[float, Floats, Floats]] = []
+    for pieces in range(1, MAX_PIECES + 1):
+        knots = _knots(points[:, 0], pieces)
+        if len(knots) <= pieces:
+            break  # no more distinct places to put a knot
+        heights, rmse = _rising_heights(points, knots)
+        tried.append((rmse, knots, heights))
+        if rmse < threshold:
+            break
+    notes: tuple[str, ...] = ()
+    rmse, knots, heights = tried[-1]
+    if rmse >= threshold:
+        reachable = _NEAR * min(error for error, _, _ in tried)
+        rmse, knots, heights = next(found for found in tried if found[0] <= reachable)
+        note = (
+            f"no rising curve passes within {threshold:g} of the (subset, full) points: "
+            f"RMSE {rmse:.4f}"
+        )
+        notes = (note,)
+    breaks = PPoly.from_spline((_padded(knots), heights, _DEGREE))
+    inside = slice(_DEGREE, _DEGREE + len(knots) - 1)
+    return MonotoneMap(knots, breaks.c[::-1, inside].T.copy(), rmse, points, notes)
+
+
+def _knots(x: Floats, pieces: int) -> Floats:
+    """0, 1 and pieces - 1 quantiles of the points between.
+
+    The two ends count as points: a benchmark whose rest stands high while its subset is at 0 needs
+    room for the climb from (0, 0) to its first point.
+    """
+    places = np.concatenate([[0.0], np.clip(x, 0.0, 1.0), [1.0]])
+    inner = np.quantile(places, np.arange(1, pieces) / pieces)
+    inner = inner[(inner > 1e-3) & (inner < 1.0 - 1e-3)]
+    distinct: list[float] = []
+    for knot in inner:
+        if not distinct or knot - distinct[-1] > 1e-3:
+            distinct.append(float(knot))
+    return np.array([0.0, *distinct, 1.0])
+
+
+def _rising_heights(points: Floats, knots: Floats) -> tuple[Floats, float]:
+    """B-spline coefficients rising from 0 to 1 that fit the points best, and their RMSE.
+
+    The rises between them are the unknowns: non-negative, summing to 1.
+    """
+    padded = _padded(knots)
+    x = np.clip(points[:, 0], 0.0, 1.0)
+    basis = BSpline.design_matrix(x, padded, _DEGREE).toarray()
+    rises = np.cumsum(basis[:, ::-1], axis=1)[:, ::-1][:, 1:]
+    # A rise over the distance of its B-splines' centres is a slope; neighbouring slopes that
+    # differ cost a little, which settles the curve where no point does.
+    centres = np.array([padded[i + 1 : i + 1 + _DEGREE].mean() for i in range(len(basis[0]))])
+    slopes = np.diag(1.0 / np.diff(centres))
+    stiffness = _STIFFNESS * np.sqrt(len(points)) * np.diff(slopes, axis=0)
+    total = np.full((1, rises.shape[1]), _ENDS)
+    system = np.vstack([rises, stiffness, total])
+    right = np.concatenate([points[:, 1], np.zeros(len(stiffness)), [_ENDS]])
+    rise, _ = nnls(system, right, maxiter=100 * system.shape[1])
+    heights = np.concatenate([[0.0], np.cumsum(rise / rise.sum())])
+    heights = np.minimum(heights / heights[-1], 1.0)
+    rmse = float(np.sqrt(np.mean((basis @ heights - points[:, 1]) ** 2)))
+    return heights, rmse
+
+
+def _padded(knots: Floats) -> Floats:
+    return np.concatenate([np.zeros(_DEGREE), knots, np.ones(_DEGREE)])
