@@ -23,7 +23,7 @@ from cod_harness.report.evidence import Evidence, check_rungs, measured_accuracy
 from cod_harness.report.targets import chosen_targets
 
 if TYPE_CHECKING:
-    from cod_harness.engine import COD, Forecast
+    from cod_harness.engine import COD, Cluster, Forecast, Method
 
 SCHEMA = "cod-forecast/1"
 DEFAULT_METHOD = "cod"
@@ -79,22 +79,17 @@ def forecast_document(
     for task in rates.tasks:
         evidence = task_evidence(rates, ladder, task)
         notes += evidence.notes
-        fitted: COD | None = None
+        models: dict[str, COD | None] = {}
         for aim in aims:
             observed, note = measured_accuracy(rates, evidence, aim.name)
             notes += [note] if note else []
             for method in methods:
                 entry = {"task": task, "target": aim.name, "compute": aim.compute}
-                if evidence.problem:
-                    result = _no_forecast(evidence.problem, level)
-                else:
-                    forecast, model = METHODS[method](*_arguments(evidence, aim.compute, level))
-                    result = _forecast(forecast)
-                    if method == shown and fitted is None:
-                        fitted = model
+                result = _result(METHODS[method], method, models, evidence, aim.compute, level)
                 forecasts.append({**entry, "method": method, **result, "observed": observed})
-        if fitted is None and not evidence.problem:
-            fitted = METHODS[shown](*_arguments(evidence, aims[0].compute, level))[1]
+        if shown not in models and not evidence.problem:
+            models[shown] = METHODS[shown](*_arguments(evidence, aims[0].compute, level))[1]
+        fitted = models.get(shown)
         tasks[task] = _task(evidence, fitted)
     document = {
         "schema": SCHEMA,
@@ -160,13 +155,30 @@ def _mismatches(rates: PassRates, allowed: bool) -> list[str]:
     return [str(found) for found in serious]
 
 
+def _result(
+    method: Method,
+    name: str,
+    models: dict[str, COD | None],
+    evidence: Evidence,
+    compute: float,
+    level: float,
+) -> dict[str, Any]:
+    """One method's forecast; `models` keeps what it fitted, which serves every other target."""
+    if evidence.problem:
+        return _no_forecast(evidence.problem, level)
+    fitted = models.get(name)
+    if fitted is not None:
+        return _forecast(fitted.forecast(compute, level))
+    forecast, models[name] = method(*_arguments(evidence, compute, level))
+    return _forecast(forecast)
+
+
 def _arguments(evidence: Evidence, compute: float, level: float) -> tuple[Any, ...]:
     anchors = evidence.anchor_rates if evidence.anchors else None
     return evidence.rates, evidence.compute, evidence.n_samples, anchors, compute, level
 
 
 def _forecast(forecast: Forecast) -> dict[str, Any]:
-    subset = forecast.subset
     return {
         "mean": forecast.mean,
         "low": forecast.low,
@@ -175,8 +187,8 @@ def _forecast(forecast: Forecast) -> dict[str, Any]:
         "verdict": forecast.verdict,
         "reasons": list(forecast.reasons),
         "subset": {
-            "mean": None if subset is None else subset.mean,
-            "share": None if subset is None else subset.share,
+            "mean": forecast.subset.mean,
+            "share": forecast.subset.share,
         },
     }
 
@@ -228,7 +240,7 @@ def _class_counts(evidence: Evidence, fitted: COD | None) -> dict[str, int]:
     return {name: found.get(name, 0) for name in CLASSES}
 
 
-def _cluster(cluster: Any) -> dict[str, Any]:
+def _cluster(cluster: Cluster) -> dict[str, Any]:
     return {
         "id": cluster.id,
         "size": cluster.size,
@@ -238,17 +250,17 @@ def _cluster(cluster: Any) -> dict[str, Any]:
         "b": cluster.b,
         "c": cluster.c,
         "predictable": cluster.predictable,
-        "reason": cluster.reason or "",
+        # The document has one field for both: why it was refused, and what its fit is like.
+        "reason": "; ".join([cluster.reason, *cluster.notes] if cluster.reason else cluster.notes),
     }
 
 
 def _mapping(evidence: Evidence, fitted: COD) -> dict[str, Any] | None:
     mapping = fitted.mapping_
-    if mapping is None:
+    if len(mapping.points) == 0:  # no predictable question, so nothing to map from
         return None
     # The engine knows no names; its points are the rungs, then the anchors.
     names = [model.name for model in evidence.rungs + evidence.anchors]
-    names = names if len(mapping.points) else []
     points = [
         [float(point[0]), float(point[1]), name]
         for point, name in zip(mapping.points, names, strict=True)

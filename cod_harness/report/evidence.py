@@ -12,9 +12,6 @@ from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 
-# Eq. 4 has four parameters (section 4.2); fewer rungs cannot fix them.
-MIN_RUNGS = 4
-
 Floats = npt.NDArray[np.float64]
 
 
@@ -101,9 +98,17 @@ def task_evidence(rates: PassRates, ladder: Ladder, task: str) -> Evidence:
 
 
 def _problem(rungs: Sequence[Model], questions: int) -> str:
+    from cod_harness.engine.measurements import MIN_RUNGS
+
     if len(rungs) < MIN_RUNGS:
         return (
             f"{len(rungs)} rung{'s' * (len(rungs) != 1)} with data ({_names(rungs) or 'none'}); "
+            f"a forecast needs {MIN_RUNGS}"
+        )
+    amounts = len({model.compute for model in rungs})
+    if amounts < MIN_RUNGS:
+        return (
+            f"{amounts} different amounts of compute among {len(rungs)} rungs; "
             f"a forecast needs {MIN_RUNGS}"
         )
     if not questions:
@@ -112,11 +117,13 @@ def _problem(rungs: Sequence[Model], questions: int) -> str:
 
 
 def check_rungs(rates: PassRates, ladder: Ladder) -> None:
-    """Refuse a ladder of which fewer than MIN_RUNGS rungs have any data.
+    """Refuse a ladder of which fewer rungs have any data than the engine needs.
 
     Raises:
         InputError: naming the rungs that have some, and those that have none.
     """
+    from cod_harness.engine.measurements import MIN_RUNGS
+
     measured = set(rates.models())
     rungs, without = _split(ladder.rungs, measured)
     if len(rungs) >= MIN_RUNGS:

@@ -76,8 +76,8 @@ def _title(entry: Entry) -> str:
     target = entry["target"]
     if not target.endswith(" FLOP"):
         target = f"{target} ({amount})"
-    level = f"{100 * entry['level']:g} % intervals"
-    return f"Forecast for {target}, method {entry['method']}, {level}, all in percent"
+    level = f"{100 * entry['level']:g} % interval"
+    return f"Forecast for {target} by {entry['method']}, in percent, {level}"
 
 
 def _cells(entry: Entry) -> list[str]:
@@ -88,7 +88,8 @@ def _cells(entry: Entry) -> list[str]:
         _percent(entry["mean"]),
         _UNKNOWN if _UNKNOWN in (low, high) else f"{low} - {high}",
         _percent(entry["observed"]),
-        _UNKNOWN if error is None else f"{100 * error:+.1f}",
+        # Adding 0.0 turns a rounded -0.0 into 0.0.
+        _UNKNOWN if error is None else f"{round(100 * error, 1) + 0.0:+.1f}",
         entry["verdict"],
         _percent(entry["subset"]["share"]),
     ]

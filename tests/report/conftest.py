@@ -1,4 +1,4 @@
-"""A ladder of five rungs, an anchor and a target, and methods that are known by heart."""
+"""Pass rates on a small ladder, and methods that are known by heart."""
 
 from __future__ import annotations
 
@@ -8,49 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from made_ladders import Seen, made_ladder, made_table
 
-from cod_harness.ladder.manifest import Ladder, Model
+from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
-
-RUNGS = ("r1", "r2", "r3", "r4", "r5")
-QUESTIONS = 40
-
-
-def made_ladder(rungs: tuple[str, ...] = RUNGS) -> Ladder:
-    models = [
-        Model(
-            name, "rung", compute=10.0 ** (18 + place), params=1e6, tokens=1e9, loss=3 - place / 9
-        )
-        for place, name in enumerate(rungs)
-    ]
-    return Ladder(
-        "made",
-        tuple(models),
-        (Model("anchor", "anchor"),),
-        (Model("big", "target", compute=1e24), Model("huge", "target", compute=1e25)),
-    )
-
-
-def made_table(task: str = "t", questions: int = QUESTIONS) -> pd.DataFrame:
-    """Rates that rise from rung to rung; the first quarter of the questions stays at zero."""
-    parts = []
-    for place, model in enumerate((*RUNGS, "anchor", "big")):
-        correct = np.full(questions, 2 * place + 2)
-        correct[: questions // 4] = 0
-        parts.append(
-            pd.DataFrame(
-                {
-                    "task": task,
-                    "question": [f"q{number}" for number in range(questions)],
-                    "model": model,
-                    "n_correct": correct,
-                    "n_samples": 20,
-                    "filter": "strict",
-                    "metric": "exact_match",
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
 
 
 @pytest.fixture
@@ -68,10 +29,6 @@ def rates(table: pd.DataFrame) -> PassRates:
     return PassRates(table)
 
 
-class Seen(list[SimpleNamespace]):
-    """The calls a method got, in order."""
-
-
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """Replaces the engine's methods by two that forecast the last rung's accuracy."""
@@ -85,7 +42,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Seen:
         mean = rates[:, -1].mean()
         forecast = SimpleNamespace(
             mean=mean, low=mean - 0.1, high=mean + 0.1, level=level, verdict="ok", reasons=[],
-            subset=None, compute=target,
+            subset=SimpleNamespace(mean=np.nan, share=np.nan), compute=target,
         )  # fmt: skip
         return forecast, None
 
@@ -97,13 +54,14 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Seen:
         zero = (rates == 0).all(axis=1)
         means = [*rates.mean(axis=0), *(anchors.mean(axis=0) if anchors is not None else [])]
         model = SimpleNamespace(
+            forecast=lambda compute, level: clustered(*arguments[:4], compute, level)[0],
             classes_=np.where(zero, "zero", "predictable"),
             bandwidth_=np.float64(0.2),
             clusters_=[
                 SimpleNamespace(
                     id=np.int64(0), size=np.int64((~zero).sum()), rates=rates.mean(axis=0),
                     g=0.0, a=2.0, b=0.3, c=np.nan, predictable=np.bool_(True), reason="",
-                    notes=[],
+                    notes=("a is on its upper bound",),
                 )
             ],
             mapping_=SimpleNamespace(

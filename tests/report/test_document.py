@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import QUESTIONS, RUNGS, Seen, made_table
+from made_ladders import QUESTIONS, RUNGS, Seen, made_ladder, made_table
 
+from cod_harness.engine import METHODS
 from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder
-from cod_harness.ladder.passrates import PassRates
+from cod_harness.ladder.passrates import PassRates, read_passrates
 from cod_harness.report.document import (
     Document,
     document_text,
@@ -21,6 +23,8 @@ from cod_harness.report.document import (
     schema,
     write_document,
 )
+from cod_harness.report.evidence import task_evidence
+from cod_harness.report.table import forecast_table
 
 SHARED = Path(os.environ.get("COD_SHARED", Path(__file__).parents[2] / ".." / "shared")).resolve()
 
@@ -63,6 +67,7 @@ def test_a_whole_document(rates: PassRates, ladder: Ladder, engine: Seen) -> Non
     assert (task["filter"], task["metric"]) == ("strict", "exact_match")
     assert task["classes"]["zero"] == QUESTIONS // 4
     assert task["clusters"][0]["c"] is None
+    assert task["clusters"][0]["reason"] == "a is on its upper bound"
     assert [point[2] for point in task["mapping"]["points"]] == [*RUNGS, "anchor"]
     column = np.where(np.arange(QUESTIONS) < QUESTIONS // 4, 0, 0.1)
     assert task["rungs"][0] == {
@@ -179,6 +184,14 @@ def test_questions_not_asked_of_all_are_left_out_and_told(
     assert document["forecasts"][0]["observed"] is None
 
 
+def test_rungs_of_equal_compute(rates: PassRates, ladder: Ladder, engine: Seen) -> None:
+    alike = tuple(replace(model, compute=min(model.compute or 0, 1e20)) for model in ladder.rungs)
+    document = validated(forecast_document(rates, replace(ladder, rungs=alike)))
+    assert document["forecasts"][0]["reasons"] == [
+        "3 different amounts of compute among 5 rungs; a forecast needs 4"
+    ]
+
+
 def test_no_common_question(table: pd.DataFrame, ladder: Ladder, engine: Seen) -> None:
     odd = table["question"].str[1:].astype(int) % 2 == 1
     rates = PassRates(table[odd == (table["model"] == "r2")])
@@ -234,3 +247,42 @@ def test_the_schema_refuses(rates: PassRates, ladder: Ladder, engine: Seen, spoi
     spoil(document)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, schema())
+
+
+LADDERS = sorted(path.parent for path in SHARED.glob("data/ladders/*/ladder.yaml"))
+
+
+def test_there_are_shared_ladders() -> None:
+    if not LADDERS:
+        pytest.skip(
+            f"no ladders under {SHARED}; set COD_SHARED to the folder that has data/ladders"
+        )
+
+
+@pytest.mark.parametrize("folder", LADDERS, ids=lambda folder: folder.name)
+def test_shared_ladders_with_the_engine(folder: Path) -> None:
+    ladder = Ladder.read(folder / "ladder.yaml")
+    whole = read_passrates(folder / "rates.parquet", ladder)
+    rates = whole.only(whole.tasks[:2])  # two tasks: the others differ in size only
+    last = ladder.targets[-1].name
+    document = validated(forecast_document(rates, ladder, ["cod-paper"], targets=[last]))
+    for entry in document["forecasts"]:
+        assert entry["observed"] is not None
+        assert (entry["mean"] is None) == (entry["verdict"] == "abstain")
+    assert forecast_table(document).count("\n|") >= 3
+
+
+def test_one_question_with_the_engine(ladder: Ladder) -> None:
+    document = validated(forecast_document(PassRates(made_table(questions=1)), ladder))
+    assert {entry["verdict"] for entry in document["forecasts"]} == {"abstain"}
+    assert document["tasks"]["t"]["mapping"] is None
+
+
+def test_what_was_fitted_for_one_target_serves_the_others() -> None:
+    evidence = task_evidence(PassRates(made_table()), made_ladder(), "t")
+    arguments = (evidence.rates, evidence.compute, evidence.n_samples, None)
+    for name, method in METHODS.items():
+        _, model = method(*arguments, 1e23, 0.9)
+        if model is not None:
+            again = repr(method(*arguments, 1e24, 0.8)[0])  # as text, where NaN equals NaN
+            assert repr(model.forecast(1e24, 0.8)) == again, name

@@ -28,7 +28,7 @@ def test_the_whole_text() -> None:
     assert (
         text
         == """\
-Forecast for 70b (3.81e+24 FLOP), method cod, 90 % intervals, all in percent
+Forecast for 70b (3.81e+24 FLOP) by cod, in percent, 90 % interval
 
 |Task     |Forecast|   Interval|Measured|Error|Verdict|Predictable|
 |---------|-------:|----------:|-------:|----:|-------|----------:|
@@ -48,10 +48,15 @@ def test_a_block_per_target_and_method() -> None:
     text = forecast_table({"forecasts": [entry("a"), entry("b"), *others]})
     titles = [line for line in text.splitlines() if line.startswith("Forecast for")]
     assert titles == [
-        "Forecast for 70b (3.81e+24 FLOP), method cod, 90 % intervals, all in percent",
-        "Forecast for 70b (3.81e+24 FLOP), method exp, 90 % intervals, all in percent",
-        "Forecast for 1e+25 FLOP, method cod, 90 % intervals, all in percent",
+        "Forecast for 70b (3.81e+24 FLOP) by cod, in percent, 90 % interval",
+        "Forecast for 70b (3.81e+24 FLOP) by exp, in percent, 90 % interval",
+        "Forecast for 1e+25 FLOP by cod, in percent, 90 % interval",
     ]
+
+
+def test_no_error_is_no_negative_zero() -> None:
+    text = forecast_table({"forecasts": [entry("a", mean=0.99999, observed=1.0)]})
+    assert "| +0.0|" in text
 
 
 def test_nothing_measured_no_error_line() -> None:
