@@ -22,6 +22,7 @@ class Answered:
 
     doc_id: int
     doc: Any
+    target: Any
     instances: list[Any]
     doc_hash: str
     prompt_hash: str
@@ -60,14 +61,16 @@ def answered(task: Any) -> list[Answered]:
     for doc_id, instances in sorted(groups.items()):
         instances.sort(key=lambda instance: instance.idx)
         first = instances[0]
+        target = task.doc_to_target(first.doc)
         documents.append(
             Answered(
                 doc_id=doc_id,
                 doc=first.doc,
+                target=target,
                 instances=[_without_prompt(instance) for instance in instances],
                 doc_hash=doc_hash(first.doc),
                 prompt_hash=text_hash(first.arguments[0]),
-                target_hash=text_hash(str(task.doc_to_target(first.doc))),
+                target_hash=text_hash(str(target)),
             )
         )
     return documents

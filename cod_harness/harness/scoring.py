@@ -92,7 +92,7 @@ def score(
                 distinct[at].append(answer)
             where[at, repeat] = memo[key]
 
-    with _remembered_targets(task):
+    with _remembered_targets(task, documents):
         values = parallel.mapped(
             _document_scorer(name, task, documents, distinct, correct, allow_fractional),
             sizes=[len(different) for different in distinct],
@@ -191,8 +191,8 @@ def _key(answer: Sequence[Any]) -> Any:
 
 
 @contextmanager
-def _remembered_targets(task: Any) -> Iterator[None]:
-    """While scoring, ask a stock task for the target of a document once, not once an answer.
+def _remembered_targets(task: Any, documents: Sequence[Answered]) -> Iterator[None]:
+    """While scoring, a stock task is given the targets it has named already.
 
     `doc_to_target` compiles a template at each call, which is most of an exact match's cost.
     A task with code of its own is left alone: its target may depend on more than the document.
@@ -210,14 +210,12 @@ def _remembered_targets(task: Any) -> Iterator[None]:
         yield
         return
     original = task.doc_to_target
-    last: list[Any] = [None, None]
+    targets = {id(document.doc): document.target for document in documents}
 
     def remembered(doc: Any, *args: Any, **kwargs: Any) -> Any:
-        if args or kwargs:
+        if args or kwargs or id(doc) not in targets:
             return original(doc, *args, **kwargs)
-        if last[0] is not doc:
-            last[:] = [doc, original(doc)]
-        return copy.copy(last[1])
+        return copy.copy(targets[id(doc)])
 
     task.doc_to_target = remembered
     try:
