@@ -1,0 +1,220 @@
+"""The pipeline: what must not change a forecast, what must, and what is refused."""
+
+import numpy as np
+import pytest
+from ladders import KINDS, LADDER, TARGET, law, simulated, smooth
+from sklearn.base import clone
+
+from cod_harness.engine import COD, METHODS
+from cod_harness.errors import InputError
+
+FOUR = LADDER[[0, 2, 4, 6]]
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Rates on the eight rungs and truth at the target, with a tail of odd questions."""
+    rates = simulated(0, per_kind=80)
+    flat = np.random.default_rng(1).binomial(100, 0.3, size=(40, 9)) / 100
+    never = np.zeros((15, 9))
+    return np.vstack([rates, flat, never])
+
+
+@pytest.fixture(scope="module")
+def fitted(world):
+    return COD().fit(world[:, :-1], LADDER)
+
+
+def test_recovers_the_subset(fitted, world):
+    forecast = fitted.forecast(TARGET)
+    # The rest never rises here, which a map through (1, 1) cannot know without an anchor.
+    assert forecast.low <= world[:, -1].mean() <= forecast.high
+    assert forecast.low <= forecast.mean <= forecast.high
+    predictable = fitted.classes_ == "predictable"
+    assert forecast.subset.mean == pytest.approx(world[predictable, -1].mean(), abs=0.015)
+    assert forecast.subset.share == pytest.approx(predictable.mean())
+    assert forecast.verdict == "ok", forecast.reasons
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_recovers_the_target(seed):
+    rates = simulated(seed)
+    forecast = COD().fit(rates[:, :-1], LADDER).forecast(TARGET)
+    assert forecast.mean == pytest.approx(rates[:, -1].mean(), abs=0.015)
+    assert forecast.low <= rates[:, -1].mean() <= forecast.high
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_recovers_exact_rates(seed):
+    rates = simulated(seed, per_kind=100, draws=0, spread=0.05)
+    forecast = COD(n_replicates=0).fit(rates[:, :-1], LADDER, 0).forecast(TARGET)
+    assert forecast.mean == pytest.approx(rates[:, -1].mean(), abs=0.015)
+
+
+def test_recovers_parameters():
+    rates = simulated(0, per_kind=50, draws=0, spread=0.0)
+    # One row per kind: no neighbourhood, hence the bandwidth by hand.
+    model = COD(bandwidth=0.01).fit(rates[:, :-1], LADDER, 0)
+    assert len(model.clusters_) == len(KINDS)
+    for cluster in model.clusters_:
+        kind = KINDS[np.argmin(np.abs(KINDS[:, 0] - cluster.a))]
+        np.testing.assert_allclose([cluster.a, cluster.b, cluster.c, cluster.g], kind, atol=2e-2)
+        np.testing.assert_allclose(cluster.curve(LADDER), law(kind[None], LADDER)[0], atol=1e-4)
+        assert cluster.predictable and cluster.reason == ""
+
+
+def test_classes_are_told_apart(fitted):
+    assert (fitted.classes_[-15:] == "zero").all() and (fitted.labels_[-15:] == -1).all()
+    assert (fitted.classes_[-55:-15] != "predictable").all()
+    assert ((fitted.classes_ == "outlier") == ((fitted.labels_ < 0) & _not_zero(fitted))).all()
+    for cluster in fitted.clusters_:
+        assert (fitted.labels_ == cluster.id).sum() == cluster.size >= 10
+        assert bool(cluster.reason) != cluster.predictable
+
+
+def _not_zero(model):
+    return model.classes_ != "zero"
+
+
+def _same(left, right, exactly=True):
+    tolerance = 0 if exactly else 1e-6
+    for name in ("mean", "low", "high"):
+        assert getattr(left, name) == pytest.approx(getattr(right, name), abs=tolerance), name
+    assert left.reasons == right.reasons and left.verdict == right.verdict
+
+
+def test_order_of_questions_and_models_changes_nothing(fitted, world):
+    random = np.random.default_rng(0)
+    rows, columns = random.permutation(len(world)), random.permutation(8)
+    rates = world[:, :-1]
+    again = COD().fit(rates[rows][:, columns], LADDER[columns])
+    np.testing.assert_array_equal(again.labels_, fitted.labels_[rows])
+    np.testing.assert_array_equal(again.classes_, fitted.classes_[rows])
+    np.testing.assert_array_equal(again.clusters_[0].rates, fitted.clusters_[0].rates[columns])
+    np.testing.assert_array_equal(again.mapping_.points, fitted.mapping_.points[columns])
+    np.testing.assert_array_equal(again.rung_accuracy_, fitted.rung_accuracy_[columns])
+    _same(again.forecast(TARGET), fitted.forecast(TARGET))
+
+
+@pytest.mark.parametrize("scale", [1e-18, 1e-7, 1e4])
+def test_scale_of_compute_changes_nothing(fitted, world, scale):
+    again = COD().fit(world[:, :-1], LADDER * scale)
+    np.testing.assert_array_equal(again.classes_, fitted.classes_)
+    _same(again.forecast(TARGET * scale), fitted.forecast(TARGET), exactly=False)
+    for left, right in zip(again.clusters_, fitted.clusters_, strict=True):
+        assert left.predictable == right.predictable
+        if right.predictable:
+            assert left.a == pytest.approx(right.a * scale**right.b, rel=1e-3)
+            assert left.curve(TARGET * scale) == pytest.approx(right.curve(TARGET), abs=1e-6)
+
+
+def test_more_samples_change_only_weights(fitted, world):
+    again = COD().fit(world[:, :-1], LADDER, 400)
+    np.testing.assert_array_equal(again.labels_, fitted.labels_)
+    assert again.bandwidth_ == fitted.bandwidth_
+    for left, right in zip(again.clusters_, fitted.clusters_, strict=True):
+        np.testing.assert_array_equal(left.rates, right.rates)
+    assert again.forecast(TARGET).mean == pytest.approx(fitted.forecast(TARGET).mean, abs=0.01)
+    same = COD().fit(world[:, :-1], LADDER, np.full((len(world), 8), 100))
+    _same(same.forecast(TARGET), fitted.forecast(TARGET))
+
+
+def test_interval_grows_with_distance_and_level(fitted):
+    near, far = fitted.forecast(LADDER[-1] * 2), fitted.forecast(LADDER[-1] * 200)
+    assert far.high - far.low > near.high - near.low
+    inner, outer = fitted.forecast(TARGET, 0.5), fitted.forecast(TARGET, 0.95)
+    assert outer.low < inner.low and inner.high < outer.high
+    _same(fitted.forecast(TARGET), fitted.forecast(TARGET))
+
+
+def test_anchors_are_points_of_the_map(world):
+    anchors = np.column_stack([world[:, -1], world[:, -2]])
+    model = COD(n_replicates=20).fit(world[:, :-1], LADDER, anchors=anchors)
+    kept = model.classes_ == "predictable"
+    np.testing.assert_allclose(
+        model.mapping_.points[8:], np.column_stack([anchors[kept].mean(0), anchors.mean(0)])
+    )
+    assert model.forecast(TARGET).mean == pytest.approx(world[:, -1].mean(), abs=0.015)
+
+
+def test_verdicts(fitted, world):
+    inside = fitted.forecast(float(LADDER[4]) * 1.1)
+    assert inside.verdict == "weak" and "interpolation" in inside.reasons[0]
+    far = fitted.forecast(TARGET * 1e6)
+    assert far.verdict == "weak" and "short for the distance" in far.reasons[0]
+    shuffled = COD(n_replicates=20).fit(world[:, [7, 1, 2, 3, 4, 5, 6, 0]], LADDER)
+    assert any("out of order" in reason for reason in shuffled.forecast(TARGET).reasons) or (
+        shuffled.forecast(TARGET).verdict == "abstain"
+    )
+    single = COD(n_replicates=20).fit(smooth(0, 400, 8, 1), LADDER, 1).forecast(TARGET)
+    assert any("few samples" in reason for reason in single.reasons)
+
+
+@pytest.mark.parametrize(
+    ("rates", "target", "words"),
+    [
+        (np.zeros((30, 4)), TARGET, "no model of the ladder ever answered"),
+        (np.array([[0.1, 0.2, 0.4, 0.6]]), TARGET, "one question only"),
+        (np.full((40, 4), 0.5), TARGET, "no predictable cluster"),
+        (np.random.default_rng(0).uniform(size=(15, 4)), TARGET, "no predictable cluster"),
+        (simulated(0)[:, [0, 2, 4, 6]], FOUR[0] / 2, "below the smallest rung"),
+    ],
+    ids=["zero", "one", "flat", "few", "below"],
+)
+def test_abstains(rates, target, words):
+    forecast = COD().fit(rates, FOUR).forecast(target)
+    assert forecast.verdict == "abstain" and words in forecast.reasons[0]
+    assert np.isnan([forecast.mean, forecast.low, forecast.high]).all()
+
+
+GOOD = np.full((12, 4), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((GOOD[:, :3], FOUR[:3]), "3 rungs"),
+        ((GOOD, FOUR[:3]), "compute has shape"),
+        ((GOOD, [1e20, 1e20, 2e20, 3e20]), "3 different amounts"),
+        ((GOOD, [-1, 1, 2, 3]), "compute of model 0 is -1"),
+        ((GOOD, [np.inf, 1, 2, 3]), "compute of model 0 is inf"),
+        ((np.where(np.eye(12, 4) > 0, np.nan, GOOD), FOUR), r"question 0, model 0 is missing"),
+        ((GOOD * 100, FOUR), r"is 50, not in \[0, 1\]"),
+        ((GOOD - 1, FOUR), r"is -0.5, not in"),
+        ((GOOD[0], FOUR), "rates have shape"),
+        ((GOOD[:0], FOUR), "rates have shape"),
+        ((GOOD, FOUR, [1, 2]), "n_samples has shape"),
+        ((GOOD, FOUR, -1), "n_samples of question 0, model 0 is -1"),
+        (([["x"] * 4], FOUR), "rates are not an array of numbers"),
+    ],
+)
+def test_refuses(arguments, words):
+    with pytest.raises(InputError, match=words) as error:
+        COD().fit(*arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_refuses_anchors_and_targets(fitted):
+    with pytest.raises(InputError, match="anchors have shape"):
+        COD().fit(GOOD, FOUR, anchors=GOOD[:5])
+    for compute in (0, -1, np.nan, np.inf):
+        with pytest.raises(InputError, match="compute of the target"):
+            fitted.forecast(compute)
+    with pytest.raises(InputError, match="level"):
+        fitted.forecast(TARGET, 90)
+    with pytest.raises(InputError, match="law is 'f9'"):
+        COD(law="f9").fit(GOOD, FOUR)
+
+
+def test_settings():
+    assert clone(COD(law="f3")).law == "f3"
+    paper = COD.paper().get_params()
+    assert (paper["min_cluster_size"], paper["quantile"], paper["map_rmse"]) == (10, 0.1, 0.005)
+    assert (paper["min_a"], paper["min_b"], paper["max_c"]) == (1, 0.1, 1)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_are_called_alike(name, world):
+    forecast, model = METHODS[name](world[:, :-1], LADDER, 100, None, TARGET, 0.8)
+    assert forecast.level == 0.8 and 0 <= forecast.low <= forecast.mean <= forecast.high <= 1
+    assert model is None or len(model.labels_) == len(world)

@@ -1,0 +1,84 @@
+"""The batched fit against scipy's, one curve at a time."""
+
+import numpy as np
+import pytest
+from ladders import LADDER
+from scipy.optimize import approx_fprime, least_squares
+
+from cod_harness.engine.fitting import fit
+from cod_harness.engine.laws import LAWS
+
+X = np.log(LADDER) - 0.5 * np.log(LADDER[0] * LADDER[-1])
+
+
+def _parameters(law, number, random):
+    drawn = {
+        "d": random.uniform(-3, 3, number),
+        "b": random.uniform(0.1, 1.3, number),
+        "c": random.uniform(-0.3, 0.6, number).clip(0),
+        "g": random.uniform(-0.2, 0.3, number).clip(0),
+    }
+    return np.stack([drawn[name] for name in law.parameters], axis=-1)
+
+
+@pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
+def test_jacobian_is_the_curves(law):
+    for theta in _parameters(law, 5, np.random.default_rng(0)) + 0.01:
+        for j, x in enumerate(X):
+            numeric = approx_fprime(theta, lambda t, x=x: law.curve(t, np.array([x]))[0], 1e-7)
+            np.testing.assert_allclose(law.jacobian(theta, X)[j], numeric, atol=1e-5)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+@pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
+def test_as_good_as_scipy(law, noise):
+    random = np.random.default_rng(1)
+    truth = _parameters(law, 25, random)
+    y = np.clip(law.curve(truth, X) + noise * random.normal(size=(25, len(X))), 0, 1)
+    sigma = 0.01 * random.uniform(0.5, 2, y.shape)
+    fits = fit(law, X, y, sigma)
+    starts = law.starts(X, y)
+    for i in range(len(y)):
+
+        def miss(theta, i=i):
+            return (law.curve(theta, X) - y[i]) / sigma[i]
+
+        grid = starts[i].reshape(-1, len(law.parameters))
+        nearest = np.argsort([(miss(theta) ** 2).sum() for theta in grid])[:4]
+        best = min(
+            least_squares(
+                miss,
+                np.clip(grid[k], law.lower + 1e-9, law.upper - 1e-9),
+                bounds=(law.lower, law.upper),
+                xtol=1e-12,
+                ftol=1e-12,
+            ).cost
+            for k in nearest
+        )
+        assert fits.cost[i] <= 1.02 * best + 1e-4
+        assert (fits.theta[i] >= law.lower).all() and (fits.theta[i] <= law.upper).all()
+    if noise == 0:
+        np.testing.assert_allclose(law.curve(fits.theta, X), y, atol=1e-5)
+
+
+def test_covariance_matches_the_spread_of_refits():
+    law, random = LAWS["f3"], np.random.default_rng(2)
+    truth = np.array([[0.5, 0.6]])
+    exact = law.curve(truth, X)
+    y = exact + 0.01 * random.normal(size=(2000, len(X)))
+    spread = np.cov(fit(law, X, y, np.full(y.shape, 0.01)).theta.T)
+    stated = fit(law, X, exact, np.full(exact.shape, 0.01)).covariance[0]
+    np.testing.assert_allclose(stated, spread, rtol=0.15)
+
+
+def test_flags():
+    law = LAWS["eq4"]
+    flat, jump = np.full(len(X), 0.3), np.where(X > 0, 0.9, 0.0)
+    fits = fit(law, X, np.stack([flat, jump]), np.full((2, len(X)), 0.01))
+    assert fits.singular[0] or fits.at_lower[0].any()
+    assert fits.at_upper[1, law.parameters.index("b")]
+    assert np.isfinite(fits.covariance).all()
+
+
+def test_no_curves_is_no_error():
+    assert fit(LAWS["eq4"], X, np.empty((0, 8)), np.empty((0, 8))).theta.shape == (0, 4)
