@@ -1,0 +1,41 @@
+"""Forecast what a big model will score, from the small ones.
+
+>>> from cod_harness import COD
+>>> model = COD().fit(rates, compute, n_samples=100)     # (questions, models), FLOP
+>>> model.forecast(3.8e24).mean
+
+Importing this package imports nothing heavy; `COD`, `Ladder`, `PassRates` and `read_passrates`
+are loaded when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cod_harness.engine import COD
+    from cod_harness.errors import InputError
+    from cod_harness.ladder.manifest import Ladder
+    from cod_harness.ladder.passrates import PassRates, read_passrates
+
+__version__ = "0.1.0"
+__all__ = ["COD", "InputError", "Ladder", "PassRates", "read_passrates"]
+
+_HOMES = {
+    "COD": "cod_harness.engine",
+    "InputError": "cod_harness.errors",
+    "Ladder": "cod_harness.ladder.manifest",
+    "PassRates": "cod_harness.ladder.passrates",
+    "read_passrates": "cod_harness.ladder.passrates",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

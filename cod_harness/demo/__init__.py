@@ -1,0 +1,1 @@
+"""The shipped ladder: what its models are trained on, how they are trained, and the `demo` command."""
