@@ -1,6 +1,6 @@
 """One harness for all tests here: a fake model, local tasks, and a few shared runs.
 
-Building the harness's TaskManager takes several seconds, so it is built once and handed out.
+The harness's own tasks are left out: indexing them takes several seconds.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def ladder_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def one_task_manager(task_folder: Path) -> Iterator[None]:
-    """Every TaskManager made in this session is the same one."""
+    """Every TaskManager made in this session is the same one, with our tasks alone."""
     import fake_model  # noqa: F401 - registers the model
     from lm_eval import tasks
 
@@ -86,7 +86,7 @@ def one_task_manager(task_folder: Path) -> Iterator[None]:
 
     def once(*_: Any, **__: Any) -> Any:
         if not made:
-            made.append(original(include_path=str(task_folder)))
+            made.append(original(include_path=str(task_folder), include_defaults=False))
         return made[0]
 
     tasks.TaskManager = once  # type: ignore[misc,assignment]
