@@ -71,7 +71,7 @@ def seconds(documents: int, repeats: int, kinds: int, watched: bool) -> tuple[fl
             with installed(capture):
                 results = evaluator.evaluate(**call)
             about = results["cod"]["tasks"]["gsm_like"]
-            assert about["same_answer"] == documents and about["repeats"] == repeats
+            assert (about["same_answer"], about["repeats"]) == (documents, repeats)
         else:
             evaluator.evaluate(**call)
         return time.perf_counter() - started, processor_time() - busy

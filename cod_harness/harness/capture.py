@@ -216,7 +216,7 @@ class Capture:
             yield
         except InputError as refusal:
             self.refusals.append(str(refusal))
-        except Exception:  # noqa: BLE001 - whatever it is, it is ours and not the run's
+        except Exception:
             traceback.print_exc()
             self.failures.append(
                 f"{doing} failed (above); the harness's own results are not affected; {remedy}"

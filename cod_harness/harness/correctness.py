@@ -6,6 +6,7 @@ Known families stand in a table; other tasks follow a stated order. The user's o
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -100,8 +101,8 @@ def chosen(
         metric = usable[0]
     if metric is None:
         raise InputError(
-            f"task {task}: none of its metrics ({', '.join(sorted(metrics))}) is a known 0/1 score; "
-            f"name one with --cod-metric {task}={single[0]}/METRIC"
+            f"task {task}: none of its metrics ({', '.join(sorted(metrics))}) is a known 0/1 "
+            f"score; name one with --cod-metric {task}={single[0]}/METRIC"
         )
     return Correct(single[0], metric, source="default")
 
@@ -114,10 +115,8 @@ def passed(value: Any, task: str, metric: str, allow_fractional: bool) -> float:
     """
     number = math.nan
     if not isinstance(value, (str, bytes, tuple, list, dict)):
-        try:
+        with contextlib.suppress(TypeError, ValueError):
             number = float(value)
-        except (TypeError, ValueError):
-            pass
     if number in (0.0, 1.0):
         return number
     if 0.0 < number < 1.0:

@@ -157,7 +157,7 @@ def neighbours(folder: Path, ladder: Ladder, rung: str, checkpoint: str) -> Neig
         if settings.get("ladder") != ladder.name or key == (rung, checkpoint):
             continue
         for task, about in settings.get("tasks", {}).items():
-            runs[(*key, task)] = {**settings, "tasks": {task: about}}
+            runs[key[0], key[1], task] = {**settings, "tasks": {task: about}}
             rows = frame[frame["task"] == task]
             for question, prompt in zip(rows["question"], rows["prompt_hash"], strict=True):
                 prompts[task, str(question)] = (str(prompt), key[0])

@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     except SystemExit as stop:  # the harness's own argument errors
         return stop.code if isinstance(stop.code, int) else 2
-    except Exception as error:  # noqa: BLE001 - the harness raises all kinds
+    except Exception as error:
         # Before anything is asked of a model: an unknown task, a path that is not there.
         if capture.started or not isinstance(error, (ValueError, KeyError, OSError, ImportError)):
             traceback.print_exc()

@@ -62,7 +62,7 @@ def ingest(
     notes: list[str] = []
     tables, files = _found([Path(path) for path in paths])
     known = read_passrates(tables, ladder) if tables else None
-    runs: list[Mapping[str, Any]] = list(known.settings) if known else []
+    runs: list[dict[str, Any]] = list(known.settings) if known else []
     notes += known.notes if known else ()
     rows: list[dict[str, Any]] = []
     for found in _newest(files, ladder, _covered(known), notes):

@@ -5,14 +5,11 @@ The harness's own tasks are left out: indexing them takes several seconds.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,31 +22,7 @@ pytest.importorskip("lm_eval")
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-RUNGS = (("f1", 0.5), ("f2", 1.0), ("f3", 1.5), ("f4", 2.0), ("f5", 2.5))
-
-
-@dataclass
-class Ran:
-    """One finished command: exit status, what it printed, and its output folder."""
-
-    status: int
-    out: str
-    err: str
-    folder: Path
-
-    @property
-    def results(self) -> dict[str, Any]:
-        [path] = self.folder.rglob("results_*.json")
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
-
-    @property
-    def stores(self) -> list[Path]:
-        return sorted(self.folder.rglob("cod_passrates_*.parquet"))
-
-    def samples(self, task: str) -> list[dict[str, Any]]:
-        [path] = self.folder.rglob(f"samples_{task}_2*.jsonl")
-        return [json.loads(line) for line in path.read_text().splitlines()]
+from harness_runs import ALL_TASKS, RUNGS, Ran, Runner, captured  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -94,9 +67,6 @@ def one_task_manager(task_folder: Path) -> Iterator[None]:
     tasks.TaskManager = original  # type: ignore[misc]
 
 
-Runner = Callable[..., Ran]
-
-
 @pytest.fixture(scope="session")
 def cod_run(
     one_task_manager: None, ladder_file: Path, tmp_path_factory: pytest.TempPathFactory
@@ -116,7 +86,7 @@ def cod_run(
         words = ["--model", "cod-fake", "--model_args", f"pretrained={model}", "--tasks", tasks]
         words += ["--output_path", str(folder)] if output else []
         words += ["--cod", str(ladder)] if ladder else []
-        return _captured(lambda: run.main([*words, *more]), folder)
+        return captured(lambda: run.main([*words, *more]), folder)
 
     return go
 
@@ -139,7 +109,7 @@ def config_run(
         path = folder / "run.yaml"
         path.write_text(json.dumps(config))  # JSON is YAML
         words = ["run", "--config", str(path), "--cod", str(ladder_file), *more]
-        return _captured(lambda: run.main(words), folder / "out")
+        return captured(lambda: run.main(words), folder / "out")
 
     return go
 
@@ -163,28 +133,9 @@ def plain_run(one_task_manager: None, tmp_path_factory: pytest.TempPathFactory) 
                 sys.argv = before
             return 0
 
-        return _captured(call, folder)
+        return captured(call, folder)
 
     return go
-
-
-def _captured(call: Callable[[], int], folder: Path) -> Ran:
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = call()
-    return Ran(status, out.getvalue(), err.getvalue(), folder)
-
-
-ALL_TASKS: Sequence[str] = (
-    "cod_t_two_filters",
-    "cod_t_majority",
-    "cod_t_group",
-    "cod_t_code",
-    "cod_t_choice",
-    "cod_t_choice_many",
-    "cod_t_word",
-    "cod_t_rolling",
-)
 
 
 @pytest.fixture(scope="session")

@@ -23,11 +23,14 @@ class RankModel(fake_model.FakeModel):
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]
         self.accelerator = Accelerator(cpu=True)
-        self._device = torch.device("cpu")
         self._rank = self.accelerator.process_index
         self._world_size = self.accelerator.num_processes
         # Each process draws its own answers.
         self.random.seed(self._rank)
+
+    @property
+    def device(self):  # type: ignore
+        return torch.device("cpu")
 
     def all_gather(self, tensor):  # type: ignore
         return self.accelerator.gather(tensor)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from conftest import RUNGS, Ran, _captured
+from harness_runs import RUNGS, Ran, captured
 
 from cod_harness.harness import campaign
 from cod_harness.harness.executor import Finished, LocalExecutor, RungJob
@@ -40,7 +40,7 @@ class InProcess:
             job.log.write_text("loading\ncod-harness: out of memory\n")
             return [Finished(job, 1)]
         assert job.command[1:4] == ("-m", "cod_harness", "run")
-        ran = _captured(lambda: run.main(job.command[4:]), Path("."))
+        ran = captured(lambda: run.main(job.command[4:]), Path("."))
         assert ran.status == 0, ran.err
         return [Finished(job, ran.status)]
 
@@ -61,7 +61,7 @@ def laddered(
         executor = InProcess(fails)
         monkeypatch.setattr(campaign, "LocalExecutor", lambda jobs: executor)
         words = [str(ladder_file), "--tasks", "cod_t_custom", "-o", str(tmp_path), *more]
-        return _captured(lambda: campaign.main(words), tmp_path), executor
+        return captured(lambda: campaign.main(words), tmp_path), executor
 
     return go
 
@@ -70,7 +70,8 @@ def test_a_ladder(laddered: Callable[..., tuple[Ran, InProcess]]) -> None:
     """A failing rung stops no other; a second call does only what is left, then forecasts."""
     names = [name for name, _ in RUNGS]
     ran, executor = laddered("--cod-repeats", "20", fails=["f2", "f3"])
-    assert ran.status == 1 and executor.ran == names
+    assert ran.status == 1
+    assert executor.ran == names
     assert len(ran.stores) == 3
     assert "f2 failed (exit 1): out of memory; log: " in ran.err
     assert not list(ran.folder.glob("cod_forecast_*"))
@@ -103,8 +104,10 @@ def test_a_ladder(laddered: Callable[..., tuple[Ran, InProcess]]) -> None:
 )
 def test_mistakes(ladder_file: Path, words: list[str], message: str) -> None:
     words = [str(ladder_file) if word == "LADDER" else word for word in words]
-    ran = _captured(lambda: campaign.main(words), Path("."))
-    assert ran.status == 2 and message in ran.err and len(ran.err.splitlines()) == 1
+    ran = captured(lambda: campaign.main(words), Path("."))
+    assert ran.status == 2
+    assert message in ran.err
+    assert len(ran.err.splitlines()) == 1
 
 
 def test_neighbouring_checkpoints_are_runs_of_their_own(tmp_path: Path) -> None:
@@ -170,7 +173,8 @@ def test_stopping_ends_the_children(tmp_path: Path) -> None:
     for name in ("a", "b"):
         with pytest.raises(ProcessLookupError):
             os.kill(int((tmp_path / f"{name}.log").read_text()), 0)
-    assert not executor.running() and not executor.poll()
+    assert not executor.running()
+    assert not executor.poll()
     assert not (tmp_path / "waits.log").exists()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ALL_TASKS, Ran, Runner
+from harness_runs import ALL_TASKS, Ran, Runner
 
 from cod_harness.harness import scoring
 from cod_harness.ladder.store import read_store
@@ -24,7 +24,7 @@ SAMPLED = {
 }
 
 
-def test_everything_is_captured(everything: Ran) -> None:
+def test_everything_iscaptured(everything: Ran) -> None:
     assert everything.status == 0, everything.err
     [store] = everything.stores
     frame, settings = read_store(store)
@@ -32,7 +32,8 @@ def test_everything_is_captured(everything: Ran) -> None:
     assert counts == dict.fromkeys(
         [*SAMPLED, "cod_t_code", "cod_t_choice", "cod_t_choice_many", "cod_t_word"], 24
     )
-    assert settings["rung"] == "f1" and settings["ladder"] == "fakes"
+    assert settings["rung"] == "f1"
+    assert settings["ladder"] == "fakes"
     assert settings["tasks"]["cod_t_custom"]["repeats"] == 5
     assert settings["groups"]["cod_t_group"] == ["cod_t_custom", "cod_t_aliases"]
     cod = everything.results["cod"]
@@ -95,7 +96,7 @@ def test_every_repeat_counts(everything: Ran) -> None:
     """n_correct against a count by hand from the logged responses."""
     [store] = everything.stores
     frame, _ = read_store(store)
-    rates = dict(zip(zip(frame["task"], frame["question"]), frame["n_correct"], strict=True))
+    rates = frame.set_index(["task", "question"])["n_correct"].to_dict()
     seen: dict[str, int] = defaultdict(int)
     checked = 0
     for row in everything.samples("cod_t_two_filters"):
@@ -188,9 +189,11 @@ def test_repeats_and_other_metric(cod_run: Runner) -> None:
     )
     assert ran.status == 0, ran.err
     frame, settings = read_store(ran.stores[0])
-    assert set(frame["n_samples"]) == {12} and set(frame["filter"]) == {"flexible-extract"}
+    assert set(frame["n_samples"]) == {12}
+    assert set(frame["filter"]) == {"flexible-extract"}
     about = settings["tasks"]["cod_t_two_filters"]
-    assert about["chosen_by"] == "user" and about["same_answer"] == 24
+    assert about["chosen_by"] == "user"
+    assert about["same_answer"] == 24
     assert ran.results["configs"]["cod_t_two_filters"]["repeats"] == 12
     assert not list(ran.folder.rglob("samples_*"))
 
@@ -200,10 +203,12 @@ def test_majority_vote_over_one_response(cod_run: Runner) -> None:
     assert ran.status == 0, ran.err
     about = ran.results["cod"]["tasks"]["cod_t_majority"]
     first = ran.results["results"]["cod_t_majority"]["exact_match,score-first"]
-    assert about["filter"] == "maj@3" and "same_answer" not in about
+    assert about["filter"] == "maj@3"
+    assert "same_answer" not in about
     frame, _ = read_store(ran.stores[0])
     assert frame["n_correct"].sum() == pytest.approx(about["rate"] * 24 * 5)
-    assert 0.0 < about["rate"] < 1.0 and 0.0 <= first <= 1.0
+    assert 0.0 < about["rate"] < 1.0
+    assert 0.0 <= first <= 1.0
 
 
 def test_config_file(config_run: Runner) -> None:
@@ -245,7 +250,8 @@ def test_own_failure_leaves_the_results(cod_run: Runner, monkeypatch: pytest.Mon
     monkeypatch.setattr(scoring, "score", broken)
     ran = cod_run("cod_t_custom")
     assert ran.status == 1
-    assert "ZeroDivisionError: on purpose" in ran.err and "cod-harness ingest" in ran.err
+    assert "ZeroDivisionError: on purpose" in ran.err
+    assert "cod-harness ingest" in ran.err
     assert "em,none" in ran.results["results"]["cod_t_custom"]
     assert not ran.stores
 
@@ -264,7 +270,8 @@ def test_harness_without_evaluate(cod_run: Runner, monkeypatch: pytest.MonkeyPat
     assert ran.status == 1
     assert "no evaluator.evaluate(lm, task_dict, ...)" in ran.err
     assert "cod-harness ingest" in ran.err
-    assert "em,none" in ran.results["results"]["cod_t_custom"] and "cod" not in ran.results
+    assert "em,none" in ran.results["results"]["cod_t_custom"]
+    assert "cod" not in ran.results
 
 
 def test_forecast_once_there_are_four_rungs(cod_run: Runner, tmp_path: Path) -> None:
@@ -273,4 +280,5 @@ def test_forecast_once_there_are_four_rungs(cod_run: Runner, tmp_path: Path) -> 
         ran = cod_run("cod_t_custom", model=f"{name},skill={skill}", folder=tmp_path)
         assert ran.status == 0, ran.err
     assert len(list(tmp_path.glob("cod_forecast_*.json"))) == 1
-    assert "cod_t_custom" in ran.out.split("|em")[-1] and "big" in ran.out
+    assert "cod_t_custom" in ran.out.split("|em")[-1]
+    assert "big" in ran.out

@@ -22,9 +22,13 @@ def test_the_rest_keeps_its_order() -> None:
     argv += ["--cod-rung", "r1", "--cod-allow-mismatch"]
     options, rest = take(argv)
     assert rest == theirs
-    assert options.ladder == Path("l.yaml") and options.repeats == 7 and options.rung == "r1"
+    assert options.ladder == Path("l.yaml")
+    assert options.repeats == 7
+    assert options.rung == "r1"
     assert options.metrics == {"a": ("b", "c"), "d": ("maj@8", "f")}
-    assert options.allow_mismatch and not options.allow_fractional and options.forecast
+    assert options.allow_mismatch
+    assert not options.allow_fractional
+    assert options.forecast
 
 
 @pytest.mark.parametrize(

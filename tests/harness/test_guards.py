@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Ran, Runner
+from harness_runs import Ran, Runner
 
 
 def refused(ran: Ran, pattern: str) -> None:
@@ -15,7 +15,8 @@ def refused(ran: Ran, pattern: str) -> None:
 
     lines = [line for line in ran.err.splitlines() if line.startswith("cod-harness:")]
     assert ran.status == 2, ran.err
-    assert len(lines) == 1 and re.search(pattern, lines[0]), lines
+    assert len(lines) == 1, lines
+    assert re.search(pattern, lines[0]), lines
     assert "Traceback" not in ran.err
     assert fake_model.FakeModel.calls == []
     assert not list(ran.folder.rglob("results_*"))

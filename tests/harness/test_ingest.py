@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Ran
+from harness_runs import Ran
 
 from cod_harness.errors import InputError
 from cod_harness.harness.samples import ingest
@@ -72,11 +72,11 @@ def test_folder_of_an_unknown_model(logged: Path, ladder_file: Path) -> None:
     (logged / "f1").rename(logged / "someone__else")
     for path in logged.rglob("results_*"):
         path.unlink()
-    with pytest.raises(InputError, match="no pass rates found.*no entry fits the model"):
+    with pytest.raises(InputError, match=r"no pass rates found.*no entry fits the model"):
         ingest([logged], Ladder.read(ladder_file))
 
 
-def test_captured_comes_before_logged(everything: Ran, ladder_file: Path) -> None:
+def testcaptured_comes_before_logged(everything: Ran, ladder_file: Path) -> None:
     found = ingest([everything.folder], Ladder.read(ladder_file))
     custom = found.frame[found.frame["task"] == "cod_t_custom"]
     assert set(custom["n_samples"]) == {5}

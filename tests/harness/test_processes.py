@@ -35,7 +35,8 @@ def test_two_processes(task_folder: Path, ladder_file: Path, tmp_path: Path) -> 
     frame, settings = read_store(store)
     assert frame.groupby("task").size().to_dict() == {"cod_t_custom": 7, "cod_t_choice": 7}
     about = settings["tasks"]["cod_t_custom"]
-    assert about["repeats"] == 5 and about["same_answer"] == 7
+    assert about["repeats"] == 5
+    assert about["same_answer"] == 7
     assert about["first_repeat_score"] == pytest.approx(about["harness_score"])
     # Rows stand in the order of the data, and their hashes are those the harness logged.
     [samples] = tmp_path.rglob("samples_cod_t_custom_*")

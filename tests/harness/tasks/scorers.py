@@ -19,13 +19,16 @@ def share_of_digits(doc: dict, results: list) -> dict:
 
 def build_predictions(resps: list, docs: list) -> list:
     """As code tasks: the metric sees all responses at once."""
-    return [[str(doc["question"]) + "=" + r for r in resp] for resp, doc in zip(resps, docs)]
+    return [
+        [str(doc["question"]) + "=" + r for r in resp]
+        for resp, doc in zip(resps, docs, strict=True)
+    ]
 
 
 def pass_at_k(references: list, predictions: list, k: list) -> dict:
     """Share of predictions that hold the answer."""
     right = [
         sum(reference in re.findall(r"[0-9]+", text.split("=")[1]) for text in texts) / len(texts)
-        for reference, texts in zip(references, predictions)
+        for reference, texts in zip(references, predictions, strict=True)
     ]
     return {"pass@1": sum(right) / len(right)}
