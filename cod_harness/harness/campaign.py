@@ -8,7 +8,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -69,13 +70,10 @@ def main(argv: Sequence[str]) -> int:
 
     0 all runs done and forecast made; 1 a run failed; 2 wrong input, said in one line.
     """
-    # Being ended by `kill` or a batch system must not leave children behind, nor must Ctrl-C.
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         campaign = asked(argv)
-        executor = LocalExecutor(campaign.jobs)
-        failed = execute(campaign, executor)
+        with _ended_like_interrupted():
+            failed = execute(campaign, LocalExecutor(campaign.jobs))
         table = forecast_of(campaign.output, campaign.ladder)
     except InputError as refusal:
         print(f"cod-harness: {refusal}", file=sys.stderr)
@@ -87,11 +85,24 @@ def main(argv: Sequence[str]) -> int:
         print(table)
     for finished in failed:
         print(
-            f"cod-harness: {finished.job.name} failed (exit {finished.status}): "
+            f"cod-harness: {finished.job.name} failed ({_ending(finished.status)}): "
             f"{_last_words(finished.job.log)}; log: {finished.job.log}",
             file=sys.stderr,
         )
     return 1 if failed else 0
+
+
+@contextmanager
+def _ended_like_interrupted() -> Iterator[None]:
+    """Let `kill`, or a batch system's end of time, stop the children as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def asked(argv: Sequence[str]) -> Campaign:
@@ -210,7 +221,7 @@ class _Progress:
 
     def ended(self, finished: Finished, done: int) -> None:
         """Say that a job has ended, on a line that stays."""
-        word = "done" if finished.status == 0 else f"FAILED (exit {finished.status})"
+        word = "done" if finished.status == 0 else f"FAILED ({_ending(finished.status)})"
         self._write(f"[{done}/{self._total}] {finished.job.name}: {word}")
         self.close()
 
@@ -249,6 +260,10 @@ def _tail(log: Path) -> bytes:
             return stream.read()
     except OSError:
         return b""
+
+
+def _ending(status: int) -> str:
+    return f"exit {status}" if status >= 0 else f"killed by signal {-status}"
 
 
 def _last_words(log: Path) -> str:

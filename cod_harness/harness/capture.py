@@ -240,4 +240,5 @@ def _tracked_name(tracker: Any) -> str:
 
 
 def _say(text: str) -> None:
-    print(f"cod-harness: {text}", file=sys.stderr)
+    if os.environ.get("RANK", "0") == "0":  # under a launcher every process comes here
+        print(f"cod-harness: {text}", file=sys.stderr)

@@ -63,6 +63,7 @@ class CaptureOptions:
     allow_fractional: bool = False
     allow_mismatch: bool = False
     forecast: bool = True
+    include_only: bool = False
     request: Mapping[str, list[str]] = field(default_factory=dict)
 
 
@@ -106,6 +107,11 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--cod-no-forecast", action="store_true", help="capture only, no forecast at the end"
     )
+    group.add_argument(
+        "--cod-include-only",
+        action="store_true",
+        help="know the tasks of --include_path alone; saves reading the harness's own, 10 s a run",
+    )
     return flags
 
 
@@ -133,6 +139,7 @@ def take(argv: Sequence[str]) -> tuple[CaptureOptions, list[str]]:
         allow_fractional=ours.cod_allow_fractional,
         allow_mismatch=ours.cod_allow_mismatch,
         forecast=not ours.cod_no_forecast,
+        include_only=ours.cod_include_only,
         request=request_of(rest, repeats, metrics),
     )
     return options, rest

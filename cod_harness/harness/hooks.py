@@ -5,6 +5,7 @@ Until 0.4.13 the harness has no hooks of its own; what is replaced here, for the
 - `evaluator.simple_evaluate`: to see model and caches before the model is loaded. Optional.
 - `evaluator.evaluate`, which simple_evaluate looks up in its module. The capture needs this one.
 - `EvaluationTracker.__init__` and `.save_results_aggregated`: for the output path and the date.
+- `TaskManager.__init__`, only with `--cod-include-only`: to leave the harness's own tasks unread.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def install(capture: Capture, undo: ExitStack | None = None) -> None:
         _replace(stack, evaluator, "simple_evaluate", simple)
     if hasattr(EvaluationTracker, "save_results_aggregated"):
         _watch_tracker(stack, capture, EvaluationTracker)
+    if capture.options.include_only:
+        _leave_defaults_out(stack)
 
 
 def _watched_evaluate(capture: Capture, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,6 +93,18 @@ def _watch_tracker(stack: ExitStack, capture: Capture, tracker: Any) -> None:
 
     _replace(stack, tracker, "__init__", __init__)
     _replace(stack, tracker, "save_results_aggregated", save_results_aggregated)
+
+
+def _leave_defaults_out(stack: ExitStack) -> None:
+    from lm_eval.tasks import TaskManager
+
+    begin = TaskManager.__init__
+
+    @functools.wraps(begin)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        begin(self, *args, **{**kwargs, "include_defaults": False})
+
+    _replace(stack, TaskManager, "__init__", __init__)
 
 
 def _replace(stack: ExitStack, owner: Any, name: str, value: Any) -> None:

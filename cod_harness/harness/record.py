@@ -101,7 +101,12 @@ class Record:
             "repeats": repeats,
             "rate": float(scored.scores.mean()),
         }
-        if repeats > 1:
+        if repeats == 1:
+            self.warnings.append(
+                f"task {name}: one response a question: each pass rate is 0 or 1; "
+                "--cod-repeats 100 with sampling measures them"
+            )
+        else:
             about["identical_share"] = identical_share(documents)
             if about["identical_share"] >= _CLONES:
                 self.warnings.append(

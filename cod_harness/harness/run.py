@@ -42,7 +42,16 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run_harness(rest: Sequence[str], capture: Capture) -> None:
-    from lm_eval.__main__ import cli_evaluate
+    try:
+        from lm_eval.__main__ import cli_evaluate
+    except ModuleNotFoundError as error:
+        if error.name != "lm_eval":
+            raise
+        raise InputError(
+            "lm-evaluation-harness is not installed here; pip install 'lm_eval>=0.4.10'"
+        ) from None
+
+    import cod_harness.harness.tiny  # noqa: F401 - registers the model `cod-tiny`
 
     before = sys.argv
     # The harness inserts `run` into the flat form itself, but not before a single argument.

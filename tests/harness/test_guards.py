@@ -93,7 +93,7 @@ def test_differences_from_other_rungs(cod_run: Runner, tmp_path: Path) -> None:
     )
     refused(
         cod_run("cod_t_custom", "--system_instruction", "Be brief.", **more),
-        "24 of 24 prompts differ from those of rung f1",
+        "105 of 105 prompts differ from those of rung f1",
     )
     allowed = cod_run(
         "cod_t_custom", "--gen_kwargs", "temperature=0.7", "--cod-allow-mismatch", **more

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from harness_runs import Ran
+from harness_runs import DOCUMENTS, Ran
 
 from cod_harness.errors import InputError
 from cod_harness.harness.samples import ingest
@@ -56,8 +56,8 @@ def test_last_line_cut_off(logged: Path, ladder_file: Path) -> None:
     path = _one(logged, "cod_t_choice")
     path.write_text(path.read_text()[:-40])
     found = ingest([path], Ladder.read(ladder_file))
-    assert len(found.frame) == 23
-    assert found.notes == (f"{path}: line 24 is cut off; the lines before it are used",)
+    assert len(found.frame) == DOCUMENTS - 1
+    assert found.notes == (f"{path}: line {DOCUMENTS} is cut off; the lines before it are used",)
 
 
 def test_broken_line(logged: Path, ladder_file: Path) -> None:
