@@ -43,7 +43,7 @@ def chosen_targets(
             if model.role != "target":
                 raise InputError(
                     f"{ladder.path or ladder.name}: {name!r} is listed as {_article(model)}, not "
-                    "as a target; move it to `targets:`, or see `cod-harness backtest` for rungs"
+                    "as a target; move it to `targets:`, or give --compute FLOP"
                 )
             aims.append(Target(name, _compute(model)))
     elif compute is None:
