@@ -76,7 +76,7 @@ def test_folder_of_an_unknown_model(logged: Path, ladder_file: Path) -> None:
         ingest([logged], Ladder.read(ladder_file))
 
 
-def testcaptured_comes_before_logged(everything: Ran, ladder_file: Path) -> None:
+def test_captured_comes_before_logged(everything: Ran, ladder_file: Path) -> None:
     found = ingest([everything.folder], Ladder.read(ladder_file))
     custom = found.frame[found.frame["task"] == "cod_t_custom"]
     assert set(custom["n_samples"]) == {5}
