@@ -41,6 +41,8 @@ def listed() -> str:
         elif "group" in config:
             rows.append((config["group"], f"{about} ({len(config['task'])} tasks)", ""))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    lines = [" | ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)) for row in rows]
+    lines = [
+        " | ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)) for row in rows
+    ]
     lines.insert(1, "-|-".join("-" * w for w in widths))
     return "\n".join(f"|{line}|" for line in lines)

@@ -1,1 +1,1 @@
-"""The shipped ladder: what its models are trained on, how they are trained, and the `demo` command."""
+"""The shipped ladder: what its models learn, how they are trained, and the `demo` command."""

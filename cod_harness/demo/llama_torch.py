@@ -82,25 +82,49 @@ class Llama(nn.Module):
         each = each.view_as(following)
         return each[answer].mean(), each[following > 0].mean()
 
+    @property
+    def padded_width(self) -> int:
+        """The width in `LlamaForCausalLM`, which must be a multiple of the heads."""
+        heads = self.shape.heads
+        return -(-self.shape.width // heads) * heads
+
     def hugging_face_weights(self) -> dict[str, Tensor]:
-        """The weights under the names of `LlamaForCausalLM`."""
+        """The weights under the names of `LlamaForCausalLM`, `padded_width` wide.
+
+        The coordinates added are zero everywhere. They change the mean square in the norms by
+        width / padded_width; norm weights (and epsilon, see `hugging_face_epsilon`) undo it.
+        """
+        extra = self.padded_width - self.shape.width
+        undo = math.sqrt(self.shape.width / self.padded_width)
+
+        def reading(weight: Tensor) -> Tensor:
+            return F.pad(weight, (0, extra))
+
+        def writing(weight: Tensor) -> Tensor:
+            return F.pad(weight, (0, 0, 0, extra))
+
         named = {
-            "model.embed_tokens.weight": self.embedding.weight,
-            "model.norm.weight": self.norm.weight,
+            "model.embed_tokens.weight": reading(self.embedding.weight),
+            "model.norm.weight": reading(self.norm.weight * undo),
         }
         for i, block in enumerate(self.blocks):
             q, k, v = block.qkv.weight.chunk(3)
             gate, up = block.gate_up.weight.chunk(2)
             parts = {
-                "self_attn.q_proj": q,
-                "self_attn.k_proj": k,
-                "self_attn.v_proj": v,
-                "self_attn.o_proj": block.out.weight,
-                "mlp.gate_proj": gate,
-                "mlp.up_proj": up,
-                "mlp.down_proj": block.down.weight,
-                "input_layernorm": block.attention_norm.weight,
-                "post_attention_layernorm": block.feed_norm.weight,
+                "self_attn.q_proj": reading(q),
+                "self_attn.k_proj": reading(k),
+                "self_attn.v_proj": reading(v),
+                "self_attn.o_proj": writing(block.out.weight),
+                "mlp.gate_proj": reading(gate),
+                "mlp.up_proj": reading(up),
+                "mlp.down_proj": writing(block.down.weight),
+                "input_layernorm": reading(block.attention_norm.weight * undo),
+                "post_attention_layernorm": reading(block.feed_norm.weight * undo),
             }
             named |= {f"model.layers.{i}.{name}.weight": w for name, w in parts.items()}
         return {name: w.detach().clone() for name, w in named.items()}
+
+    @property
+    def hugging_face_epsilon(self) -> float:
+        """Epsilon of the padded norms."""
+        return EPSILON * self.shape.width / self.padded_width

@@ -68,7 +68,9 @@ def shape_of(nominal: int) -> Shape:
         width += 2
     layers, heads = max(2, round(width / ASPECT)), max(1, round(width / HEAD))
     rest = Shape(layers, width, heads, hidden=0).parameters
-    return Shape(layers, width, heads, hidden=max(1, round((nominal - rest) / (3 * width * layers))))
+    return Shape(
+        layers, width, heads, hidden=max(1, round((nominal - rest) / (3 * width * layers)))
+    )
 
 
 def name_of(nominal: int) -> str:

@@ -16,9 +16,9 @@ from cod_harness.errors import InputError
 
 HERE = Path(__file__).parent
 _HEADER = """\
-# The shipped ladder: character-level Llama models trained by cod_harness.demo.train, three seeds a
-# rung (averaged, as neighbouring checkpoints are), {ratio:.1f} times the largest rung's compute in the
-# target. `loss` is the mean cross-entropy of held-out answers, nats a token.
+# The shipped ladder: character-level Llama models trained by cod_harness.demo.train. Three seeds
+# a rung, averaged as neighbouring checkpoints are; the target has {ratio:.1f} times the compute of
+# the largest rung. `loss` is the mean cross-entropy of held-out answers, nats a token.
 ladder: shipped
 """
 

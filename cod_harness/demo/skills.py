@@ -249,7 +249,10 @@ def _facts() -> tuple[tuple[str, str, str], ...]:
     rng = random.Random("facts")
     entities: dict[str, None] = {}
     while len(entities) < FACTS:
-        syllables = (rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in range(2 + (len(entities) > 900)))
+        syllables = (
+            rng.choice("bdfgklmnprstvz") + rng.choice("aeiou")
+            for _ in range(2 + (len(entities) > 900))
+        )
         entities["".join(syllables)] = None
     words = [c + v + d for c in "bdgklmnprst" for v in "aeiou" for d in "bdgklmnprst"]
     answers = {r: rng.sample(words, 40) for r in _RELATIONS}
@@ -623,7 +626,10 @@ def _held_out() -> frozenset[str]:
 
 
 def training_pairs(seed: str) -> Iterator[tuple[str, str]]:
-    """Endless (prompt, answer) pairs for training, the same for the same seed; no benchmark prompt."""
+    """Endless (prompt, answer) pairs for training, the same for the same seed.
+
+    No prompt of a benchmark is among them.
+    """
     rng = random.Random(seed)
     held_out = _held_out()
     families = list(FAMILIES.values())

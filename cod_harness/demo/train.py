@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from cod_harness.demo import shapes, skills
-from cod_harness.demo.llama_torch import EPSILON, ROTARY_BASE, Llama
+from cod_harness.demo.llama_torch import ROTARY_BASE, Llama
 
 WARMUP = 0.04
 BETAS = (0.9, 0.95)
@@ -101,7 +101,7 @@ def save_checkpoint(folder: Path, model: Llama, record: dict[str, object]) -> No
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
         "vocab_size": shapes.VOCABULARY,
-        "hidden_size": shape.width,
+        "hidden_size": model.padded_width,
         "intermediate_size": shape.hidden,
         "num_hidden_layers": shape.layers,
         "num_attention_heads": shape.heads,
@@ -109,7 +109,7 @@ def save_checkpoint(folder: Path, model: Llama, record: dict[str, object]) -> No
         "head_dim": shapes.HEAD,
         "hidden_act": "silu",
         "max_position_embeddings": shapes.CONTEXT,
-        "rms_norm_eps": EPSILON,
+        "rms_norm_eps": model.hugging_face_epsilon,
         "rope_theta": ROTARY_BASE,
         "attention_bias": False,
         "mlp_bias": False,
@@ -119,8 +119,15 @@ def save_checkpoint(folder: Path, model: Llama, record: dict[str, object]) -> No
         "pad_token_id": 0,
         "torch_dtype": "float16",
     }
-    end = {"id": 0, "content": "<end>", "special": True, "single_word": False, "lstrip": False,
-           "rstrip": False, "normalized": False}
+    end = {
+        "id": 0,
+        "content": "<end>",
+        "special": True,
+        "single_word": False,
+        "lstrip": False,
+        "rstrip": False,
+        "normalized": False,
+    }
     tokenizer = {
         "version": "1.0",
         "truncation": None,
@@ -128,7 +135,9 @@ def save_checkpoint(folder: Path, model: Llama, record: dict[str, object]) -> No
         "added_tokens": [end],
         "normalizer": None,
         "pre_tokenizer": {
-            "type": "Split", "pattern": {"Regex": "[\\s\\S]"}, "behavior": "Isolated",
+            "type": "Split",
+            "pattern": {"Regex": "[\\s\\S]"},
+            "behavior": "Isolated",
             "invert": False,
         },
         "post_processor": None,
@@ -204,20 +213,29 @@ def train(nominal: int, seed: int, work: Path, constant: bool) -> None:
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             seen, step = seen + tokens, step + 1
-            recent = float(loss.detach()) if step == 1 else 0.98 * recent + 0.02 * float(loss.detach())
+            recent = (
+                float(loss.detach()) if step == 1 else 0.98 * recent + 0.02 * float(loss.detach())
+            )
             now = time.monotonic()
             if constant and marks and seen >= marks[0] * shape.tokens:
                 marks.pop(0)
                 save_checkpoint(work / f"{name}@{step}", model, {"tokens": seen})
             if now - saved > 60:
                 saved = now
-                state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(),
-                         "progress": (seen, step, now - begun, pool, used)}
+                state = {
+                    "model": model.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "progress": (seen, step, now - begun, pool, used),
+                }
                 torch.save(state, f"{state_file}.part")
                 os.replace(f"{state_file}.part", state_file)
                 left = (now - begun) * (shape.tokens / seen - 1)
-                print(f"{name}: {seen / shape.tokens:6.1%}, loss {recent:.3f}, "
-                      f"{left / 60:.0f} min left", file=sys.stderr, flush=True)
+                print(
+                    f"{name}: {seen / shape.tokens:6.1%}, loss {recent:.3f}, "
+                    f"{left / 60:.0f} min left",
+                    file=sys.stderr,
+                    flush=True,
+                )
         record: dict[str, object] = {
             "parameters": shape.parameters,
             "tokens": seen,

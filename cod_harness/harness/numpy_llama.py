@@ -104,7 +104,7 @@ class NumpyLlama:
         )
 
     def encode(self, text: str) -> list[int]:
-        """Token ids; a character outside the vocabulary becomes the end token, as in its tokenizer."""
+        """Token ids; a character outside the vocabulary becomes the end token."""
         return [self.vocabulary.get(character, self.end) for character in text]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -125,7 +125,7 @@ class NumpyLlama:
         return turned
 
     def _projected(self, layer: _Layer, x: Floats, positions: slice) -> tuple[Floats, ...]:
-        """Queries, keys and values (rows, heads, positions, head) of states (rows, positions, width)."""
+        """Queries, keys and values, each (rows, heads, positions, head), of states x."""
         rows, length, _ = x.shape
         qkv = self._normed(x, layer.attention_norm) @ layer.qkv
         q, k, v = qkv.reshape(rows, length, 3, self._heads, self._head).transpose(2, 0, 3, 1, 4)
@@ -142,7 +142,7 @@ class NumpyLlama:
         return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))  # type: ignore[no-any-return]
 
     def _prefill(self, ids: Ints) -> tuple[Floats, list[tuple[Floats, Floats]]]:
-        """States (rows, length, width) and each layer's keys and values, for texts of one length."""
+        """States (rows, length, width) and each layer's keys and values; all texts are as long."""
         length = ids.shape[1]
         x = self._embedding[ids]
         future = np.triu(np.full((length, length), -np.inf, dtype=np.float32), k=1)
@@ -276,7 +276,7 @@ def _softmax(x: Floats) -> Floats:
 
 
 def _batches(lengths: Sequence[int], tokens: int) -> Iterable[list[int]]:
-    """Indices of texts of equal length, at most about `tokens` tokens a batch: nothing is padded."""
+    """Indices of texts of one length, about `tokens` tokens a batch at most: nothing is padded."""
     by_length: dict[int, list[int]] = {}
     for index, length in enumerate(lengths):
         by_length.setdefault(length, []).append(index)

@@ -19,7 +19,7 @@ from cod_harness.harness.numpy_llama import NumpyLlama, Sampling
 _QUESTIONS_AT_ONCE = 256  # between two movements of the progress bar
 
 
-@register_model("cod-tiny")  # type: ignore[untyped-decorator]
+@register_model("cod-tiny")
 class TinyModel(LM):  # type: ignore[misc]
     """Character-level Llama checkpoints in NumPy.
 
@@ -80,7 +80,7 @@ class TinyModel(LM):  # type: ignore[misc]
                     [self._uniforms(context, len(at), how.new_tokens) for context, at in batch],
                     how,
                 )
-                for (context, at), repeats in zip(batch, texts, strict=True):
+                for (_, at), repeats in zip(batch, texts, strict=True):
                     for index, text in zip(at, repeats, strict=True):
                         results[index] = text
                         self.cache_hook.add_partial("generate_until", requests[index].args, text)
