@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from cod_harness.errors import InputError
 from cod_harness.harness import flags
 from cod_harness.harness.executor import Executor, Finished, LocalExecutor, RungJob
-from cod_harness.harness.outlook import forecast_of, stores_of
+from cod_harness.harness.outlook import show_forecast, stores_of
 from cod_harness.ladder.manifest import Ladder
 
 # Where the children's logs go, inside the output folder.
@@ -34,7 +34,8 @@ _BAR = re.compile(rb"([^\r\n|]*?):?\s+\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<([\d:
 class Campaign:
     """What `cod-harness ladder` was asked for.
 
-    rest: arguments for every run, `--cod*` flags among them. jobs: processes at a time.
+    rest: arguments for every run, `--cod*` flags among them; options: what those flags say.
+    jobs: processes at a time.
     """
 
     ladder: Ladder
@@ -43,6 +44,7 @@ class Campaign:
     output: Path
     jobs: int
     rest: tuple[str, ...]
+    options: flags.CaptureOptions
 
 
 class _Parser(argparse.ArgumentParser):
@@ -74,22 +76,25 @@ def main(argv: Sequence[str]) -> int:
         campaign = asked(argv)
         with _ended_like_interrupted():
             failed = execute(campaign, LocalExecutor(campaign.jobs))
-        table = forecast_of(campaign.output, campaign.ladder)
     except InputError as refusal:
         print(f"cod-harness: {refusal}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ncod-harness: stopped; the same command goes on from here", file=sys.stderr)
         return 130
-    if table:
-        print(table)
+    status = 1 if failed else 0
+    try:
+        show_forecast(campaign.output, campaign.ladder, campaign.options.allow_mismatch)
+    except InputError as refusal:
+        print(f"cod-harness: no forecast: {refusal}", file=sys.stderr)
+        status = status or 2
     for finished in failed:
         print(
             f"cod-harness: {finished.job.name} failed ({_ending(finished.status)}): "
             f"{_last_words(finished.job.log)}; log: {finished.job.log}",
             file=sys.stderr,
         )
-    return 1 if failed else 0
+    return status
 
 
 @contextmanager
@@ -119,9 +124,11 @@ def asked(argv: Sequence[str]) -> Campaign:
     path = Path(known.ladder)
     ladder = Ladder.read(path)
     # Wrong flags of ours are found here, not in every child.
-    flags.take(["--cod", str(path), *rest])
+    options, _ = flags.take(["--cod", str(path), *rest])
     tasks = ",".join(task for text in known.tasks for task in text.split(",") if task)
-    return Campaign(ladder, path, tasks, Path(known.output_path), int(known.jobs), tuple(rest))
+    return Campaign(
+        ladder, path, tasks, Path(known.output_path), int(known.jobs), tuple(rest), options
+    )
 
 
 def jobs_of(campaign: Campaign) -> list[RungJob]:
@@ -207,8 +214,7 @@ class _Progress:
         self._live = sys.stderr.isatty()
         self._spoken = time.monotonic() - _SPEAK_EVERY + 5.0
         self._width = 0
-        options, _ = flags.take(["--cod", str(campaign.path), *campaign.rest])
-        self._repeats = options.repeats or 1
+        self._repeats = campaign.options.repeats or 1
 
     def show(self, running: Sequence[RungJob], done: int) -> None:
         """Say where the running jobs are."""

@@ -194,13 +194,11 @@ class Capture:
 
     def forecast(self, folder: Path) -> None:
         """The forecast file and table, if the folder holds enough rungs of this ladder."""
-        from cod_harness.harness.outlook import forecast_of
+        from cod_harness.harness.outlook import show_forecast
 
         remedy = f"the pass rates are kept: see `cod-harness forecast {folder} --ladder ...`"
         with self._kept("forecasting", remedy):
-            table = forecast_of(folder, self.ladder)
-            if table:
-                print(table)
+            show_forecast(folder, self.ladder, self.options.allow_mismatch)
 
     def unwatched(self, why: str) -> None:
         """Note that this lm_eval cannot be watched; the run itself goes on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
 
 from cod_harness.errors import InputError
@@ -10,7 +10,6 @@ from cod_harness.ladder.manifest import Ladder
 
 # Three law parameters and at least one point to spare (method.md, section 3).
 FEWEST_RUNGS = 4
-LEVEL = 0.9
 
 
 def stores_of(folder: Path, ladder: Ladder) -> dict[Path, dict[str, object]]:
@@ -32,37 +31,26 @@ def stores_of(folder: Path, ladder: Ladder) -> dict[Path, dict[str, object]]:
     return found
 
 
-def forecast_of(folder: Path, ladder: Ladder) -> str:
-    """Forecast the ladder's targets from a folder; write the JSON, return the table in text.
+def show_forecast(folder: Path, ladder: Ladder, allow_mismatch: bool = False) -> None:
+    """Forecast the ladder's targets from a folder: JSON into it, the table on standard output.
 
-    Returns '' while fewer than four rungs have been measured or the ladder names no target.
-    Raises InputError where the pass rates cannot be used.
+    Nothing happens while fewer than four rungs have been measured, or if the ladder names no
+    target. Raises InputError where the pass rates cannot be used.
     """
-    from cod_harness.ladder.files import date_stamp, write_whole
     from cod_harness.ladder.passrates import read_passrates
-    from cod_harness.report.document import forecast_document
+    from cod_harness.report.document import forecast_document, write_document
     from cod_harness.report.table import forecast_table
 
     stores = stores_of(folder, ladder)
     rungs = {model.name for model in ladder.rungs}
     measured = {str(settings.get("rung")) for settings in stores.values()} & rungs
     if len(measured) < FEWEST_RUNGS or not ladder.targets:
-        return ""
-    document = forecast_document(
-        read_passrates(list(stores), ladder),
-        ladder,
-        methods=[default_method()],
-        targets=None,
-        compute=None,
-        level=LEVEL,
-    )
-    path = folder / f"cod_forecast_{date_stamp()}.json"
-    write_whole(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    return f"{forecast_table(document)}\nforecast written to {path}"
-
-
-def default_method() -> str:
-    """`cod`, or the published recipe where this version has nothing better."""
-    from cod_harness.engine import METHODS
-
-    return "cod" if "cod" in METHODS else "cod-paper"
+        return
+    # Only this ladder's stores: another ladder's runs may share the folder.
+    rates = read_passrates(list(stores), ladder)
+    document = forecast_document(rates, ladder, allow_mismatch=allow_mismatch)
+    path = write_document(document, folder)
+    print(forecast_table(document))
+    for note in document["settings"].get("notes", []):
+        print(f"cod-harness: {note}", file=sys.stderr)
+    print(f"cod-harness: forecast written to {path}", file=sys.stderr)
