@@ -29,6 +29,7 @@ from cod_harness.demo.llama_torch import ROTARY_BASE, Llama
 WARMUP = 0.04
 BETAS = (0.9, 0.95)
 WEIGHT_DECAY = 0.05
+SAVE_EVERY = 60.0  # seconds
 TEXT_WEIGHT = 0.2  # of the loss over all text, beside that over answers
 BATCHES_A_POOL = 64
 ID = {character: 1 + i for i, character in enumerate(skills.ALPHABET)}
@@ -220,7 +221,7 @@ def train(nominal: int, seed: int, work: Path, constant: bool) -> None:
             if constant and marks and seen >= marks[0] * shape.tokens:
                 marks.pop(0)
                 save_checkpoint(work / f"{name}@{step}", model, {"tokens": seen})
-            if now - saved > 60:
+            if now - saved > SAVE_EVERY:
                 saved = now
                 state = {
                     "model": model.state_dict(),
