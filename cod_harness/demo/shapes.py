@@ -57,7 +57,7 @@ class Shape:
     @property
     def batch(self) -> int:
         """Tokens a step, rising as compute to the power 0.3."""
-        return round(120 * (self.compute / _REFERENCE) ** 0.3)
+        return round(120 * float((self.compute / _REFERENCE) ** 0.3))
 
 
 def shape_of(nominal: int) -> Shape:

@@ -77,6 +77,7 @@ class NumpyLlama:
         self.context: int = config["max_position_embeddings"]
         self._heads: int = config["num_attention_heads"]
         self._head: int = config["head_dim"]
+        self._scale = np.full(1, self._head**-0.5, dtype=np.float32)
         self._epsilon = np.float32(config["rms_norm_eps"])
         self._embedding = weights["model.embed_tokens.weight"].astype(np.float32)
         self._norm = weights["model.norm.weight"].astype(np.float32)
@@ -127,17 +128,17 @@ class NumpyLlama:
     def _projected(self, layer: _Layer, x: Floats, positions: slice) -> tuple[Floats, ...]:
         """Queries, keys and values, each (rows, heads, positions, head), of states x."""
         rows, length, _ = x.shape
-        qkv = self._normed(x, layer.attention_norm) @ layer.qkv
+        qkv = _times(self._normed(x, layer.attention_norm), layer.qkv)
         q, k, v = qkv.reshape(rows, length, 3, self._heads, self._head).transpose(2, 0, 3, 1, 4)
         return self._rotated(q, positions), self._rotated(k, positions), v
 
     def _fed(self, layer: _Layer, x: Floats) -> Floats:
-        gate, up = np.split(self._normed(x, layer.feed_norm) @ layer.gate_up, 2, axis=-1)
-        fed: Floats = x + (gate / (1 + np.exp(-np.clip(gate, -80, None))) * up) @ layer.down
+        gate, up = np.split(_times(self._normed(x, layer.feed_norm), layer.gate_up), 2, axis=-1)
+        fed: Floats = x + _times(gate / (1 + np.exp(-np.clip(gate, -80, None))) * up, layer.down)
         return fed
 
     def _log_probabilities(self, x: Floats) -> Floats:
-        logits = self._normed(x, self._norm) @ self._embedding.T
+        logits = _times(self._normed(x, self._norm), self._embedding.T)
         logits -= logits.max(axis=-1, keepdims=True)
         return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))  # type: ignore[no-any-return]
 
@@ -149,8 +150,8 @@ class NumpyLlama:
         cache = []
         for layer in self._layers:
             q, k, v = self._projected(layer, x, slice(0, length))
-            mixed = _softmax(q @ k.swapaxes(2, 3) / np.float32(self._head**0.5) + future) @ v
-            x = x + mixed.transpose(0, 2, 1, 3).reshape(*x.shape[:2], -1) @ layer.out
+            mixed = _softmax(q @ k.swapaxes(2, 3) * self._scale + future) @ v
+            x = x + _times(mixed.transpose(0, 2, 1, 3).reshape(*x.shape[:2], -1), layer.out)
             x = self._fed(layer, x)
             cache.append((k, v))
         return x, cache
@@ -245,7 +246,6 @@ class NumpyLlama:
         asked, starts = np.unique(question, return_index=True)
         slot = np.arange(len(question)) - np.repeat(starts, np.diff([*starts, len(question)]))
         place = np.searchsorted(asked, question)
-        scale = np.float32(self._head**0.5)
         longer = []
         for layer, (prompt_k, prompt_v), (own_k, own_v) in zip(
             self._layers, cache, own, strict=True
@@ -257,16 +257,21 @@ class NumpyLlama:
             grouped[place, :, slot] = q[:, :, 0]
             to_prompt = (grouped @ prompt_k[asked].swapaxes(2, 3))[place, :, slot][:, :, None]
             to_own = q @ own_k.swapaxes(2, 3)
-            weights = _softmax(np.concatenate((to_prompt, to_own), axis=-1) / scale)
+            weights = _softmax(np.concatenate((to_prompt, to_own), axis=-1) * self._scale)
             split = to_prompt.shape[-1]
             shared = np.zeros((*grouped.shape[:3], split), np.float32)
             shared[place, :, slot] = weights[:, :, 0, :split]
-            mixed = (shared @ prompt_v[asked])[place, :, slot] + (weights[..., split:] @ own_v)[
-                :, :, 0
-            ]
-            x = x + (mixed.reshape(len(tokens), -1) @ layer.out)[:, None, :]
+            mixed = (shared @ prompt_v[asked])[place, :, slot]
+            mixed += (weights[..., split:] @ own_v)[:, :, 0]
+            x = x + _times(mixed.reshape(len(tokens), 1, -1), layer.out)
             x = self._fed(layer, x)
         return self._log_probabilities(x[:, 0]), longer
+
+
+def _times(x: Floats, weight: Floats) -> Floats:
+    """x (..., in) times weight (in, out) as one matrix product, not one for each text."""
+    product: Floats = x.reshape(-1, x.shape[-1]) @ weight
+    return product.reshape(*x.shape[:-1], -1)
 
 
 def _softmax(x: Floats) -> Floats:

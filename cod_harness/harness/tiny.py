@@ -20,7 +20,7 @@ _QUESTIONS_AT_ONCE = 256  # between two movements of the progress bar
 
 
 @register_model("cod-tiny")
-class TinyModel(LM):  # type: ignore[misc]
+class TinyModel(LM):
     """Character-level Llama checkpoints in NumPy.
 
     model_args: pretrained=FOLDER, seed=N (default 0; repeats differ from each other under any

@@ -113,10 +113,10 @@ def question_differences(rates: PassRates) -> list[Difference]:
             changed = pd.unique(variants[variants.duplicated()])
             if len(changed):
                 question = str(changed[0])
-                models = hashed["model"][hashed["question"] == question]
+                models = sorted(set(hashed["model"][hashed["question"] == question]))
                 text = (
                     f"{task}: the {words} of {len(changed)} of {rows['question'].nunique()} "
-                    f"questions differ (the first is {question!r} on {_listed(sorted(set(models)))})"
+                    f"questions differ (the first is {question!r} on {_listed(models)})"
                 )
                 found.append(Difference("content", task, text))
         found += _missing(task, rates)

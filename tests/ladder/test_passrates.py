@@ -260,7 +260,7 @@ def test_folders_without_captures(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is it the --output_path"):
         read_passrates(tmp_path)
     (tmp_path / "rates.csv").write_text("")
-    with pytest.raises(InputError, match="name the file itself if rates.csv"):
+    with pytest.raises(InputError, match=r"name the file itself if rates\.csv"):
         read_passrates(tmp_path)
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "samples_t_2025.jsonl").write_text("")
