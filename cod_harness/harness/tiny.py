@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import lm_eval.models  # noqa: F401 - the registry fills itself only while it is empty
 import numpy as np
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +174,14 @@ class TestHarnessModel:
             [self._request("loglikelihood_rolling", (text,))], disable_tqdm=True
         )
         assert -5 * len(text) < score < 0
+
+    def test_registering_it_leaves_the_harness_s_own_models(self) -> None:
+        code = (
+            "import cod_harness.harness.tiny; from lm_eval.api.registry import MODEL_REGISTRY; "
+            "print(sorted({'hf', 'vllm', 'dummy', 'cod-tiny'} & set(MODEL_REGISTRY)))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.stdout.strip() == "['cod-tiny', 'dummy', 'hf', 'vllm']", done.stderr
 
     def test_a_folder_that_is_not_there(self) -> None:
         from cod_harness.harness.tiny import TinyModel
