@@ -52,7 +52,8 @@ def rung_of(ladder: Ladder, options: CaptureOptions, names: Sequence[str]) -> tu
     which = "no entry" if not found else "more than one entry"
     raise InputError(
         f"{ladder.path}: {which} fits the model {' or '.join(sorted(bare)) or 'of this run'}; "
-        f"say which with --cod-rung NAME ({', '.join(model.name for model in ladder.models)})"
+        "say which with --cod-rung NAME in a run, or name its folder after one of "
+        + ", ".join(model.name for model in ladder.models)
     )
 
 
@@ -101,11 +102,13 @@ def check_task(
     choice = choice_for(name, options)
     offered = pipelines(task)
     reported = list(getattr(task, "_metric_fn_list", None) or {})
-    if choice is not None and choice[0] not in {pipeline.name for pipeline in offered}:
-        chosen(name, offered, reported, choice)
     # What a function of the task's own reports is only known once it has run.
     listed = task.config.metric_list or []
     functions = any(callable(entry.get("metric")) for entry in listed)
+    unknown = functions or callable(task.config.process_results)
+    filters = {pipeline.name for pipeline in offered}
+    if choice is not None and (choice[0] not in filters or (reported and not unknown)):
+        chosen(name, offered, reported, choice)
     if task.OUTPUT_TYPE != "generate_until":
         return
     if reported and not functions and choice is None and "bypass" not in reported:
