@@ -225,7 +225,7 @@ def _without_near_duplicates(summits: Floats, heights: Ints, radius: float) -> F
 
 
 def _differences(left: Floats, right: Floats) -> Floats:
-    """Squared distances of paired rows, summed over features in order as scikit-learn's tree does."""
+    """Squared distances of paired rows, summed feature by feature as scikit-learn's tree does."""
     squared = np.zeros(len(left))
     for feature in range(left.shape[1]):
         difference = left[:, feature] - right[:, feature]

@@ -28,7 +28,7 @@ from .forecast import (
     order_reasons,
     range_reasons,
 )
-from .intervals import Replicates, interval, replicates, sampling_variance
+from .intervals import Replicates, cluster_variance, interval, replicates, sampling_variance
 from .laws import LAWS, EmergenceLaw
 from .mapping import RMSE_THRESHOLD, MonotoneMap, fit_map
 from .measurements import Measurements, measurements
@@ -38,13 +38,20 @@ from .selection import Cluster, Thresholds, judged_clusters
 class COD(BaseEstimator):  # type: ignore[misc]
     """Clustering on difficulty: fit on a ladder's pass rates, forecast at any compute.
 
-    Parameters (the defaults are the published settings)
+    Parameters (`paper` gives the published settings)
     ----------
     min_cluster_size, quantile, bandwidth, max_distance_fraction : see `ImprovedMeanShift`.
     law : "eq4", or "f1", "f2", "f3" of Table 4.
     min_a, min_b, max_c : thresholds of C.1, see `Thresholds`.
     map_rmse : T of C.2, accuracy.
-    noise_floor : accuracy; the least standard deviation of a cluster's mean rate in the weights.
+    noise_floor : accuracy; the least standard deviation of a cluster's mean rate in the weights,
+        for what models miss their trend by.  Above most sampling errors it makes the weights nearly
+        equal, as in the paper.
+    b_scale : a law pays (b / b_scale)^2 on its chi-square; inf for nothing.  Four parameters pass
+        through the points of a short ladder in many ways, and plain least squares picks a jump,
+        which extrapolates to certainty: of laws the points cannot tell apart, take the slower.
+    b_bound : upper bound on b in the fits, or None for none that matters.  Not in the paper: where
+        rungs jump, the points insist on a jump, and few jumps are as sudden as they look.
     n_replicates : refits behind an interval; 0 for none (low and high are then the mean).
     random_state : seed of the refits.
 
@@ -85,7 +92,9 @@ class COD(BaseEstimator):  # type: ignore[misc]
         min_b: float = Thresholds.min_b,
         max_c: float = Thresholds.max_c,
         map_rmse: float = RMSE_THRESHOLD,
-        noise_floor: float = 0.01,
+        noise_floor: float = 0.02,
+        b_scale: float = 1.0,
+        b_bound: float | None = 1.5,
         n_replicates: int = 200,
         random_state: int = 0,
     ) -> None:
@@ -99,12 +108,18 @@ class COD(BaseEstimator):  # type: ignore[misc]
         self.max_c = max_c
         self.map_rmse = map_rmse
         self.noise_floor = noise_floor
+        self.b_scale = b_scale
+        self.b_bound = b_bound
         self.n_replicates = n_replicates
         self.random_state = random_state
 
     @classmethod
     def paper(cls) -> COD:
-        """The published recipe and settings, whatever the defaults become."""
+        """The published recipe and settings, whatever the defaults become.
+
+        The paper does not say how its fits were weighted, started or chosen among equals:
+        `noise_floor` and `b_scale` are ours.
+        """
         return cls(
             min_cluster_size=10,
             quantile=0.1,
@@ -115,6 +130,9 @@ class COD(BaseEstimator):  # type: ignore[misc]
             min_b=0.1,
             max_c=1.0,
             map_rmse=0.005,
+            noise_floor=0.02,
+            b_scale=1.0,
+            b_bound=None,
         )
 
     def fit(
@@ -230,9 +248,10 @@ class COD(BaseEstimator):  # type: ignore[misc]
         groups = [labels == label for label in range(int(labels.max()) + 1)]
         shape = (len(groups), len(x))
         means = np.array([ladder.rates[g].mean(axis=0) for g in groups]).reshape(shape)
-        variance = np.array([sampling_variance(ladder, g) for g in groups]).reshape(shape)
+        variance = np.array([cluster_variance(ladder, g) for g in groups]).reshape(shape)
         sizes = np.array([float(g.sum()) for g in groups])
-        return means, sizes, fit(law, x, means, np.sqrt(variance + self.noise_floor**2))
+        sigma = np.sqrt(variance + self.noise_floor**2)
+        return means, sizes, fit(law, x, means, sigma, charge=law.charge(self.b_scale))
 
     def _extrapolate(self, x: float) -> float:
         """Size-weighted mean of the predictable clusters' laws (4.3)."""
@@ -260,6 +279,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
                 self._theta,
                 self._x,
                 self.noise_floor,
+                self._law().charge(self.b_scale),
                 self.map_rmse,
                 self.n_replicates,
                 self.random_state,
@@ -269,7 +289,12 @@ class COD(BaseEstimator):  # type: ignore[misc]
     def _law(self) -> EmergenceLaw:
         if self.law not in LAWS:
             raise InputError(f"law is {self.law!r}: give one of {', '.join(LAWS)}")
-        return LAWS[self.law]
+        if not self.b_scale > 0 or not (self.b_bound is None or self.b_bound > 0):
+            raise InputError(
+                f"b_scale is {self.b_scale!r}, b_bound is {self.b_bound!r}: give numbers above 0"
+            )
+        law = LAWS[self.law]
+        return law if self.b_bound is None else replace(law, b_bound=self.b_bound)
 
     def _missing(self, compute: float) -> str:
         """Why no forecast can be made, "" if one can."""

@@ -74,9 +74,7 @@ def fit(
     theta, cost, converged = theta[chosen], cost[chosen], converged[chosen]
     margin = _ON_BOUND * (law.upper - law.lower)
     at_lower, at_upper = theta <= law.lower + margin, theta >= law.upper - margin
-    covariance, singular = _covariance(
-        law, x, sigma, theta, cost, ~(at_lower | at_upper), charge
-    )
+    covariance, singular = _covariance(law, x, sigma, theta, cost, ~(at_lower | at_upper), charge)
     return Fits(theta, cost, covariance, at_lower, at_upper, converged, singular)
 
 
@@ -133,9 +131,7 @@ def _descend(
     return theta, cost, converged
 
 
-def _cost(
-    law: Law, x: Floats, y: Floats, sigma: Floats, theta: Floats, charge: Floats
-) -> Floats:
+def _cost(law: Law, x: Floats, y: Floats, sigma: Floats, theta: Floats, charge: Floats) -> Floats:
     residual = (law.curve(theta, x) - y) / sigma
     return np.asarray(0.5 * (np.einsum("qm,qm->q", residual, residual) + theta**2 @ charge))
 

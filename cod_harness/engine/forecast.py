@@ -81,7 +81,7 @@ def draw_reasons(n_samples: Floats) -> list[str]:
 
 
 def order_reasons(accuracy: Floats, error: Floats) -> list[str]:
-    """Doubts from rungs by rising compute that do not rise: accuracy and its standard error (m,)."""
+    """Doubts from rungs (by rising compute) that fall: accuracy and its standard error (m,)."""
     best = np.maximum.accumulate(accuracy)
     fall = best - accuracy
     out = np.flatnonzero(fall > np.maximum(DISORDER, 3.0 * error))

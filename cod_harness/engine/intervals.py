@@ -66,6 +66,7 @@ def replicates(
     thetas: Floats,
     x: Floats,
     noise_floor: float,
+    charge: Floats,
     threshold: float,
     number: int,
     seed: int,
@@ -73,7 +74,7 @@ def replicates(
     """Redo fit and map ``number`` times.
 
     labels (n,), kept: the predictable labels, thetas (kept, p) their laws over x (m,), log compute
-    about the reference; threshold: T of the map.
+    about the reference; noise_floor and charge as in the fit; threshold: T of the map.
     """
     random = np.random.default_rng(seed)
     rest = ~np.isin(labels, kept)
@@ -84,7 +85,7 @@ def replicates(
     observed = np.stack([ladder.rates[group].mean(axis=0) for group in groups])
     shock, degrees = shock_size(observed - fitted, fitted, shares, thetas.shape[1])
     shocks = random.standard_t(degrees, size=(number, len(x))) * shock
-    variance = np.stack([sampling_variance(ladder, group) for group in groups])
+    variance = np.stack([cluster_variance(ladder, group) for group in groups])
     redrawn = np.stack([_redrawn(ladder.rates[group], number, random) for group in groups], axis=1)
     redrawn += random.normal(size=redrawn.shape) * np.sqrt(variance)
     # Around the fit, not around the points: those carry their own noise already.
@@ -94,7 +95,7 @@ def replicates(
     flat = (-1, len(x))
     starts = np.broadcast_to(thetas[:, None, :], (number, *thetas[:, None, :].shape))
     starts = starts.reshape(-1, 1, thetas.shape[1])
-    refits = fit(law, x, y.reshape(flat), np.ascontiguousarray(sigma).reshape(flat), starts)
+    refits = fit(law, x, y.reshape(flat), np.ascontiguousarray(sigma).reshape(flat), starts, charge)
     subset = np.einsum("rcm,c->rm", y, shares)
     full = subset
     if rest.any():
@@ -132,6 +133,23 @@ def sampling_variance(ladder: Measurements, group: Bools) -> Floats:
     spread = np.minimum(shrunk * (1.0 - shrunk), mean * (1.0 - mean))
     each = np.divide(spread, draws, out=np.zeros_like(spread), where=draws > 0)
     return np.asarray(each.sum(axis=0) / len(rates) ** 2)
+
+
+def cluster_variance(ladder: Measurements, group: Bools) -> Floats:
+    """Variance (m,) from drawing answers of the mean rate of questions chosen for being alike.
+
+    Averaging n rows divides their noise by n only as far as the rows were chosen whatever their
+    noise.  Draws alone would spread the rows by p (1 - p) / k; where a cluster's rows spread less,
+    they were chosen for the same luck, and what is missing is noise that its mean keeps.  At one
+    draw a question that is all of it (rows of a cluster are equal); at a hundred, nearly nothing.
+    0 for analytic rates.
+    """
+    rates, draws = ladder.rates[group], ladder.n_samples[group]
+    shrunk = (rates * draws + 0.5) / (draws + 1.0)
+    spread = shrunk * (1.0 - shrunk)
+    noise = np.divide(spread, draws, out=np.zeros_like(spread), where=draws > 0).mean(axis=0)
+    shared = noise - rates.var(axis=0, ddof=1) if len(rates) > 1 else noise
+    return np.asarray(noise / len(rates) + np.maximum(shared, 0.0))
 
 
 def shock_size(

@@ -19,8 +19,8 @@ UNIT = 1e18  # FLOP in one BB, the paper's unit of compute; `a` is for C in it
 
 _FULL = ("d", "b", "c", "g")
 _LOWER = {"d": -40.0, "b": 0.0, "c": 0.0, "g": 0.0}
-# The paper bounds b below only; b = 10 is from 0.1 to 0.9 within a factor 1.4 of compute, a jump for
-# any ladder.  The bounds on d leave every place of emergence within and around a ladder.
+# The paper bounds b below only; b = 10 is from 0.1 to 0.9 within a factor 1.4 of compute, a jump
+# for any ladder.  The bounds on d leave every place of emergence within and around a ladder.
 _UPPER = {"d": 40.0, "b": 10.0, "c": 20.0, "g": 0.99}
 
 
@@ -58,11 +58,12 @@ class EmergenceLaw:
 
     Fitted as ``g + (1 - g) exp(-exp(d - b x) - c)`` with ``d = log a - b log C_ref``: of the four,
     d says where on the ladder the questions emerge, b how fast, g the guess floor, c the loss that
-    stays.  Parameters not in ``parameters`` are 0.
+    stays.  Parameters not in ``parameters`` are 0.  ``b_bound`` bounds b from above.
     """
 
     name: str
     parameters: tuple[str, ...]
+    b_bound: float = _UPPER["b"]
 
     @property
     def lower(self) -> Floats:
@@ -70,7 +71,8 @@ class EmergenceLaw:
 
     @property
     def upper(self) -> Floats:
-        return np.array([_UPPER[name] for name in self.parameters])
+        upper = {**_UPPER, "b": min(self.b_bound, _UPPER["b"])}
+        return np.array([upper[name] for name in self.parameters])
 
     def starts(self, x: Floats, y: Floats) -> Floats:
         """One group per steepness b; in it, every place of emergence, floor and ceiling."""
@@ -93,9 +95,9 @@ class EmergenceLaw:
         grid = grid.reshape(len(y), len(steepness), 4 * len(places), len(self.parameters))
         return np.asarray(np.clip(grid, self.lower, self.upper))
 
-    def charge(self, steepness: float) -> Floats:
-        """(p,) for `fitting.fit`: (b / steepness)^2 on b, nothing on the others."""
-        return np.array([steepness**-2 if name == "b" else 0.0 for name in self.parameters])
+    def charge(self, b_scale: float) -> Floats:
+        """(p,) for `fitting.fit`: (b / b_scale)^2 on b, nothing on the others."""
+        return np.array([b_scale**-2 if name == "b" else 0.0 for name in self.parameters])
 
     def curve(self, theta: Floats, x: Floats) -> Floats:
         d, b, c, g = self._full(theta)
@@ -113,7 +115,7 @@ class EmergenceLaw:
         return np.stack([columns[name] for name in self.parameters], axis=-1)
 
     def published(self, theta: Floats, log_reference: float) -> dict[str, float]:
-        """a (for C in 1e18 FLOP), b, c, g of one theta (p,) fitted about C_ref = e^log_reference."""
+        """a (for C in 1e18 FLOP), b, c, g of one theta (p,) fitted about this log C_ref."""
         d, b, c, g = (float(part[0]) for part in self._full(theta))
         return {"a": _exp(d + b * (log_reference - np.log(UNIT))), "b": b, "c": c, "g": g}
 

@@ -54,13 +54,54 @@ def test_recovers_exact_rates(seed):
 def test_recovers_parameters():
     rates = simulated(0, per_kind=50, draws=0, spread=0.0)
     # One row per kind: no neighbourhood, hence the bandwidth by hand.
-    model = COD(bandwidth=0.01).fit(rates[:, :-1], LADDER, 0)
+    model = COD(bandwidth=0.01, b_scale=np.inf).fit(rates[:, :-1], LADDER, 0)
     assert len(model.clusters_) == len(KINDS)
     for cluster in model.clusters_:
         kind = KINDS[np.argmin(np.abs(KINDS[:, 0] - cluster.a))]
         np.testing.assert_allclose([cluster.a, cluster.b, cluster.c, cluster.g], kind, atol=2e-2)
         np.testing.assert_allclose(cluster.curve(LADDER), law(kind[None], LADDER)[0], atol=1e-4)
         assert cluster.predictable and cluster.reason == ""
+    # What a law pays for its steepness moves a forecast 12 times beyond eight rungs by little.
+    for charged, free in zip(
+        COD(bandwidth=0.01).fit(rates[:, :-1], LADDER, 0).clusters_, model.clusters_, strict=True
+    ):
+        assert charged.curve(TARGET) == pytest.approx(free.curve(TARGET), abs=0.02)
+
+
+# Not the paper's scale: 1.5e9 to 2.5e13 FLOP, and a target at 2.6e14.
+SMALL, SMALL_TARGET = np.geomspace(1.5e9, 2.5e13, 8), 2.6e14
+SMALL_KINDS = np.array([[2, 0.2, 0.05, 0.0], [4, 0.25, 0.0, 0.1], [12, 0.35, 0.1, 0.0]])
+
+
+def _small_ladder(seed, draws):
+    """rates (360, 9) with `SMALL_KINDS`, a for C in units of the smallest rung."""
+    random = np.random.default_rng(seed)
+    each = np.repeat(SMALL_KINDS, 120, axis=0)
+    each[:, 0] *= np.exp(0.1 * random.normal(size=len(each)))
+    exact = law(each, np.append(SMALL, SMALL_TARGET) / SMALL[0] * 1e18)
+    return random.binomial(draws, exact) / draws
+
+
+@pytest.mark.parametrize("make", [COD, COD.paper], ids=["default", "paper"])
+def test_selection_is_judged_at_the_papers_scale(make):
+    rates = _small_ladder(0, 100)
+    model = make().fit(rates[:, :-1], SMALL)
+    assert (model.classes_ == "predictable").mean() > 0.8
+    # In 1e18 FLOP, where the published a > 1 would be read off, every cluster would fail it.
+    assert all(cluster.a < 1 for cluster in model.clusters_ if cluster.predictable)
+    assert model.forecast(SMALL_TARGET).mean == pytest.approx(rates[:, -1].mean(), abs=0.02)
+
+
+def test_prefers_the_slower_law_where_one_draw_cannot_tell():
+    rates = np.repeat([[0.0, 0, 1, 1], [0, 0, 0, 1]], 20, axis=0)
+    steep = [COD(b_scale=scale, b_bound=None).fit(rates, FOUR, 1) for scale in (np.inf, 1.0)]
+    for free, charged in zip(*(model.clusters_ for model in steep), strict=True):
+        assert charged.b < 1.5 < free.b
+    # Many draws of the same rates leave no doubt that they jump.
+    sure = COD(b_bound=None).fit(rates, FOUR, 1000).clusters_
+    assert all(cluster.b > 1.5 for cluster in sure)
+    bound = COD().fit(rates, FOUR, 1000).clusters_
+    assert all(cluster.b == 1.5 for cluster in bound)
 
 
 def test_classes_are_told_apart(fitted):
@@ -204,6 +245,8 @@ def test_refuses_anchors_and_targets(fitted):
         fitted.forecast(TARGET, 90)
     with pytest.raises(InputError, match="law is 'f9'"):
         COD(law="f9").fit(GOOD, FOUR)
+    with pytest.raises(InputError, match="b_scale is 0, b_bound is"):
+        COD(b_scale=0).fit(GOOD, FOUR)
 
 
 def test_settings():
@@ -211,6 +254,7 @@ def test_settings():
     paper = COD.paper().get_params()
     assert (paper["min_cluster_size"], paper["quantile"], paper["map_rmse"]) == (10, 0.1, 0.005)
     assert (paper["min_a"], paper["min_b"], paper["max_c"]) == (1, 0.1, 1)
+    assert paper["b_bound"] is None
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -71,6 +71,25 @@ def test_covariance_matches_the_spread_of_refits():
     np.testing.assert_allclose(stated, spread, rtol=0.15)
 
 
+def test_charge_is_a_point_more():
+    law, random = LAWS["eq4"], np.random.default_rng(3)
+    y = np.clip(
+        law.curve(_parameters(law, 10, random), X) + 0.1 * random.normal(size=(10, 8)), 0, 1
+    )
+    fits = fit(law, X, y, np.full(y.shape, 0.1), charge=law.charge(0.5))
+    for i in range(len(y)):
+
+        def miss(theta, i=i):
+            return np.append((law.curve(theta, X) - y[i]) / 0.1, theta[1] / 0.5)
+
+        grid = law.starts(X, y)[i].reshape(-1, 4)
+        nearest = np.argsort([(miss(theta) ** 2).sum() for theta in grid])[:4]
+        inside = np.clip(grid[nearest], law.lower + 1e-9, law.upper - 1e-9)
+        best = min(least_squares(miss, t, bounds=(law.lower, law.upper)).cost for t in inside)
+        assert fits.cost[i] <= 1.02 * best + 1e-4
+        assert fits.cost[i] == pytest.approx(0.5 * (miss(fits.theta[i]) ** 2).sum())
+
+
 def test_flags():
     law = LAWS["eq4"]
     flat, jump = np.full(len(X), 0.3), np.where(X > 0, 0.9, 0.0)
