@@ -44,6 +44,8 @@ class COD(BaseEstimator):  # type: ignore[misc]
     law : "eq4", or "f1", "f2", "f3" of Table 4.
     min_a, min_b, max_c : thresholds of C.1, see `Thresholds`.
     map_rmse : T of C.2, accuracy.
+    map_top : weight of (1, 1) against a measured point of the map; None to pass through it, as in
+        the paper.  A subset that is solved while the rest is not says nothing of the rest.
     noise_floor : accuracy; the least standard deviation of a cluster's mean rate in the weights,
         for what models miss their trend by.  Above most sampling errors it makes the weights nearly
         equal, as in the paper.
@@ -92,6 +94,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
         min_b: float = Thresholds.min_b,
         max_c: float = Thresholds.max_c,
         map_rmse: float = RMSE_THRESHOLD,
+        map_top: float | None = 0.3,
         noise_floor: float = 0.02,
         b_scale: float = 1.0,
         b_bound: float | None = 1.5,
@@ -107,6 +110,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
         self.min_b = min_b
         self.max_c = max_c
         self.map_rmse = map_rmse
+        self.map_top = map_top
         self.noise_floor = noise_floor
         self.b_scale = b_scale
         self.b_bound = b_bound
@@ -130,6 +134,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
             min_b=0.1,
             max_c=1.0,
             map_rmse=0.005,
+            map_top=None,
             noise_floor=0.02,
             b_scale=1.0,
             b_bound=None,
@@ -264,7 +269,9 @@ class COD(BaseEstimator):  # type: ignore[misc]
         if not subset.any():
             return fit_map([], [], self.map_rmse)
         both = np.hstack([ladder.rates, ladder.anchors])
-        mapping = fit_map(both[subset].mean(axis=0), both.mean(axis=0), self.map_rmse)
+        mapping = fit_map(
+            both[subset].mean(axis=0), both.mean(axis=0), self.map_rmse, self.map_top
+        )
         m = len(ladder.compute)
         points = np.vstack([ladder.as_given(mapping.points[:m]), mapping.points[m:]])
         return replace(mapping, points=points)
@@ -281,6 +288,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
                 self.noise_floor,
                 self._law().charge(self.b_scale),
                 self.map_rmse,
+                self.map_top,
                 self.n_replicates,
                 self.random_state,
             )

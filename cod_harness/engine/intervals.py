@@ -68,13 +68,14 @@ def replicates(
     noise_floor: float,
     charge: Floats,
     threshold: float,
+    top: float | None,
     number: int,
     seed: int,
 ) -> Replicates:
     """Redo fit and map ``number`` times.
 
     labels (n,), kept: the predictable labels, thetas (kept, p) their laws over x (m,), log compute
-    about the reference; noise_floor and charge as in the fit; threshold: T of the map.
+    about the reference; noise_floor and charge as in the fit; threshold and top: of the map.
     """
     random = np.random.default_rng(seed)
     rest = ~np.isin(labels, kept)
@@ -106,7 +107,7 @@ def replicates(
         full = rest.mean() * others + (1.0 - rest.mean()) * subset
     anchors = np.column_stack([ladder.anchors[~rest].mean(axis=0), ladder.anchors.mean(axis=0)])
     maps = [
-        fit_map(np.append(s, anchors[:, 0]), np.append(f, anchors[:, 1]), threshold)
+        fit_map(np.append(s, anchors[:, 0]), np.append(f, anchors[:, 1]), threshold, top)
         for s, f in zip(subset, full, strict=True)
     ]
     noise = np.column_stack([random.standard_t(degrees, size=number), random.normal(size=number)])

@@ -22,7 +22,7 @@ _ENDS = 1e3  # weight of reaching 1 at 1, made exact afterwards
 
 @dataclass(frozen=True)
 class MonotoneMap:
-    """A rising cubic spline f on [0, 1] with f(0) = 0 and f(1) = 1.
+    """A rising cubic spline f on [0, 1] with f(0) = 0 and f(1) = 1, or near it: see `fit_map`.
 
     f is a sum of cubic B-splines whose coefficients never fall, which makes it monotone by
     construction; its slope and curvature are continuous.  Among such curves it is the one with the
@@ -66,8 +66,17 @@ class MonotoneMap:
         return not self.points[:, 0].min() <= subset <= self.points[:, 0].max()
 
 
-def fit_map(subset: ArrayLike, full: ArrayLike, threshold: float = RMSE_THRESHOLD) -> MonotoneMap:
+def fit_map(
+    subset: ArrayLike,
+    full: ArrayLike,
+    threshold: float = RMSE_THRESHOLD,
+    top: float | None = None,
+) -> MonotoneMap:
     """The map through points (subset[i], full[i]), any number of them, in [0, 1].
+
+    top: None for a curve that passes through (1, 1), as published; otherwise the weight of (1, 1)
+    against a measured point. Where the subset is nearly solved while the rest is not, (1, 1) is
+    wrong, and a curve forced through it leaps to 1 beyond its last point.
 
     Where no number of pieces up to `MAX_PIECES` brings the error below the threshold (points that
     fall, or lie above one another), the fewest pieces that come near the best reachable error are
@@ -81,7 +90,7 @@ def fit_map(subset: ArrayLike, full: ArrayLike, threshold: float = RMSE_THRESHOL
         knots = _knots(points[:, 0], pieces)
         if len(knots) <= pieces:
             break  # no more distinct places to put a knot
-        heights, rmse = _rising_heights(points, knots)
+        heights, rmse = _rising_heights(points, knots, top)
         tried.append((rmse, knots, heights))
         if rmse < threshold:
             break
@@ -116,10 +125,10 @@ def _knots(x: Floats, pieces: int) -> Floats:
     return np.array([0.0, *distinct, 1.0])
 
 
-def _rising_heights(points: Floats, knots: Floats) -> tuple[Floats, float]:
-    """B-spline coefficients rising from 0 to 1 that fit the points best, and their RMSE.
+def _rising_heights(points: Floats, knots: Floats, top: float | None) -> tuple[Floats, float]:
+    """B-spline coefficients rising from 0 that fit the points best, and their RMSE.
 
-    The rises between them are the unknowns: non-negative, summing to 1.
+    The rises between them are the unknowns: non-negative, summing to 1 (`top`: or thereabouts).
     """
     padded = _padded(knots)
     x = np.clip(points[:, 0], 0.0, 1.0)
@@ -130,12 +139,15 @@ def _rising_heights(points: Floats, knots: Floats) -> tuple[Floats, float]:
     centres = np.array([padded[i + 1 : i + 1 + _DEGREE].mean() for i in range(len(basis[0]))])
     slopes = np.diag(1.0 / np.diff(centres))
     stiffness = _STIFFNESS * np.sqrt(len(points)) * np.diff(slopes, axis=0)
-    total = np.full((1, rises.shape[1]), _ENDS)
+    weight = _ENDS if top is None else top
+    total = np.full((1, rises.shape[1]), weight)
     system = np.vstack([rises, stiffness, total])
-    right = np.concatenate([points[:, 1], np.zeros(len(stiffness)), [_ENDS]])
+    right = np.concatenate([points[:, 1], np.zeros(len(stiffness)), [weight]])
     rise, _ = nnls(system, right, maxiter=100 * system.shape[1])
-    heights = np.concatenate([[0.0], np.cumsum(rise / rise.sum())])
-    heights = np.minimum(heights / heights[-1], 1.0)
+    heights = np.concatenate([[0.0], np.cumsum(rise)])
+    if top is None:
+        heights /= heights[-1]
+    heights = np.minimum(heights, 1.0)
     rmse = float(np.sqrt(np.mean((basis @ heights - points[:, 1]) ** 2)))
     return heights, rmse
 

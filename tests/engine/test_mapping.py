@@ -76,3 +76,24 @@ def test_points_that_fall_are_said():
     np.testing.assert_array_equal(
         mapping.coefficients, fit_map([0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]).coefficients
     )
+
+
+@settings(max_examples=100, deadline=None)
+@given(points=st.lists(st.tuples(rates, rates), min_size=1, max_size=10), top=st.floats(0.01, 3))
+def test_monotone_where_the_top_is_a_belief(points, top):
+    subset, full = np.array(points).T
+    values = fit_map(subset, full, top=top)(GRID)
+    assert np.diff(values).min() >= -1e-12
+    assert values[0] == 0 and values[-1] <= 1
+
+
+def test_a_solved_subset_says_nothing_of_the_rest():
+    subset = np.array([0.1, 0.3, 0.6, 0.95, 1.0])
+    full = 0.1 + 0.06 * subset
+    assert fit_map(subset, full)(1.0) == pytest.approx(1)
+    assert fit_map(subset, full, top=0.3)(1.0) == pytest.approx(0.16, abs=0.08)
+
+
+def test_without_points_near_it_the_top_still_decides():
+    subset = np.array([0.02, 0.05, 0.1])
+    assert fit_map(subset, 0.5 * subset, top=0.3)(1.0) == pytest.approx(1, abs=0.05)
