@@ -180,8 +180,10 @@ class TestHarnessModel:
             "import cod_harness.harness.tiny; from lm_eval.api.registry import MODEL_REGISTRY; "
             "print(sorted({'hf', 'vllm', 'dummy', 'cod-tiny'} & set(MODEL_REGISTRY)))"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert done.stdout.strip() == "['cod-tiny', 'dummy', 'hf', 'vllm']", done.stderr
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == "['cod-tiny', 'dummy', 'hf', 'vllm']"
 
     def test_a_folder_that_is_not_there(self) -> None:
         from cod_harness.harness.tiny import TinyModel
