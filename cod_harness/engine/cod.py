@@ -54,6 +54,8 @@ class COD(BaseEstimator):  # type: ignore[misc]
         which extrapolates to certainty: of laws the points cannot tell apart, take the slower.
     b_bound : upper bound on b in the fits, or None for none that matters.  Not in the paper: where
         rungs jump, the points insist on a jump, and few jumps are as sudden as they look.
+    min_share : least share of the questions that must be predictable for a forecast to be made,
+        0 for any, as in the paper.  The map would carry nearly all of it.
     n_replicates : refits behind an interval; 0 for none (low and high are then the mean).
     random_state : seed of the refits.
 
@@ -98,6 +100,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
         noise_floor: float = 0.02,
         b_scale: float = 1.0,
         b_bound: float | None = 1.5,
+        min_share: float = 0.1,
         n_replicates: int = 200,
         random_state: int = 0,
     ) -> None:
@@ -114,6 +117,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
         self.noise_floor = noise_floor
         self.b_scale = b_scale
         self.b_bound = b_bound
+        self.min_share = min_share
         self.n_replicates = n_replicates
         self.random_state = random_state
 
@@ -138,6 +142,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
             noise_floor=0.02,
             b_scale=1.0,
             b_bound=None,
+            min_share=0.0,
         )
 
     def fit(
@@ -319,6 +324,12 @@ class COD(BaseEstimator):  # type: ignore[misc]
         if not self._kept:
             return (
                 f"no predictable cluster: {len(self.clusters_)} found, none passes the thresholds"
+            )
+        if self.subset_share_ < self.min_share:
+            share = 100 * self.subset_share_
+            return (
+                f"only {share:.0f} % of the questions are predictable: nothing shows how the other "
+                f"{100 - share:.0f} % go on"
             )
         return ""
 

@@ -262,3 +262,16 @@ def test_methods_are_called_alike(name, world):
     forecast, model = METHODS[name](world[:, :-1], LADDER, 100, None, TARGET, 0.8)
     assert forecast.level == 0.8 and 0 <= forecast.low <= forecast.mean <= forecast.high <= 1
     assert model is None or len(model.labels_) == len(world)
+
+
+def test_a_handful_of_predictable_questions_carries_no_forecast():
+    few = np.tile(law(KINDS[1:2], LADDER), (60, 1))
+    rates = np.vstack([few, np.full((1000, len(LADDER)), 0.25)])
+    cautious, published = (
+        model.fit(rates, LADDER).forecast(TARGET) for model in (COD(), COD.paper())
+    )
+    assert 0 < published.subset.share < 0.1
+    assert published.verdict == "weak"
+    assert cautious.verdict == "abstain"
+    assert np.isnan(cautious.mean)
+    assert "% of the questions are predictable" in cautious.reasons[0]
