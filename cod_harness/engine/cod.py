@@ -274,9 +274,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
         if not subset.any():
             return fit_map([], [], self.map_rmse)
         both = np.hstack([ladder.rates, ladder.anchors])
-        mapping = fit_map(
-            both[subset].mean(axis=0), both.mean(axis=0), self.map_rmse, self.map_top
-        )
+        mapping = fit_map(both[subset].mean(axis=0), both.mean(axis=0), self.map_rmse, self.map_top)
         m = len(ladder.compute)
         points = np.vstack([ladder.as_given(mapping.points[:m]), mapping.points[m:]])
         return replace(mapping, points=points)
