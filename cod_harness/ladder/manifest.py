@@ -129,7 +129,8 @@ class Ladder:
         """The model and checkpoint that an lm-eval `model_args` string runs.
 
         The `pretrained=` value is compared with those of the ladder, local paths by the place
-        they point to. Returns None when none, or more than one, has it.
+        they point to. Returns None when no model, or more than one, has it; a neighbouring
+        checkpoint that is also the model's own counts as the checkpoint.
         """
         wanted = _pretrained(model_args)
         if wanted is None:
@@ -139,7 +140,7 @@ class Ladder:
             for model, checkpoint, args in self._all_runs()
             if _same_place(_pretrained(args), wanted)
         ]
-        return found[0] if len(found) == 1 else None
+        return found[0] if len({model.name for model, _ in found}) == 1 else None
 
     def _all_runs(self) -> Iterator[tuple[Model, str, str]]:
         for model in self.models:

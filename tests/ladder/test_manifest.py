@@ -185,3 +185,16 @@ def test_locate(tmp_path: Path) -> None:
     (tmp_path / "ckpt/122m-a").mkdir(parents=True)
     absolute = (tmp_path / "ckpt/122m-a").resolve()
     assert ladder.locate(f"pretrained={absolute}") == (rung, "ckpt/122m-a")
+
+
+def test_locate_takes_a_checkpoint_that_is_the_models_own_for_the_checkpoint(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "ladder.yaml"
+    path.write_text(
+        "ladder: l\nrungs:\n- {name: a, params: 1e6, tokens: 1e8, model: hf, "
+        "model_args: pretrained=one, checkpoints: [one, two]}\n"
+    )
+    located = Ladder.read(path).locate("pretrained=one")
+    assert located is not None
+    assert (located[0].name, located[1]) == ("a", "one")
