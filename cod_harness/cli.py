@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from cod_harness import __version__
+from cod_harness.arguments import ArgumentParser
 from cod_harness.errors import InputError
 
 _ABOUT = """\
@@ -25,13 +25,6 @@ Forecast what a big model will score on benchmarks, from a ladder of small ones.
   cod-harness demo                           the whole job on the ladder that ships
 
 `cod-harness COMMAND --help` explains each."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """Mistakes on the command line are one line and exit 2, like every other of the user's."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message} (see `{self.prog} --help`)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,7 +69,7 @@ def _demo(words: Sequence[str]) -> int:
 
 
 def _forecast(words: Sequence[str]) -> int:
-    parser = _Parser(
+    parser = ArgumentParser(
         prog="cod-harness forecast",
         allow_abbrev=False,
         description="Forecast the ladder's targets from pass rates. With one output folder as "
@@ -129,7 +122,7 @@ def _forecast(words: Sequence[str]) -> int:
 
 
 def _ingest(words: Sequence[str]) -> int:
-    parser = _Parser(
+    parser = ArgumentParser(
         prog="cod-harness ingest",
         allow_abbrev=False,
         description="Pass rates out of earlier runs' samples_*.jsonl (runs with --log_samples), "
@@ -171,7 +164,7 @@ def _ingest(words: Sequence[str]) -> int:
 
 
 def _tasks(words: Sequence[str]) -> int:
-    parser = _Parser(prog="cod-harness tasks", allow_abbrev=False)
+    parser = ArgumentParser(prog="cod-harness tasks", allow_abbrev=False)
     parser.add_argument(
         "--path", action="store_true", help="print the folder to give lm_eval --include_path"
     )

@@ -8,10 +8,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from cod_harness.arguments import ArgumentParser
 from cod_harness.demo.benchmarks import GROUP
-from cod_harness.errors import InputError
 from cod_harness.task_folder import task_folder
 
 LADDER = Path(__file__).parent / "ladder.yaml"
@@ -19,14 +18,9 @@ REPEATS = 16
 REPEATS_FULL = 100
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(message)
-
-
 def parser() -> argparse.ArgumentParser:
     """The parser of `cod-harness demo`."""
-    arguments = _Parser(
+    arguments = ArgumentParser(
         prog="cod-harness demo",
         allow_abbrev=False,
         description="Run eight small benchmarks on the ladder of tiny models that ships, through "

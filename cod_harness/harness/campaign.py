@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from cod_harness.arguments import ArgumentParser
 from cod_harness.errors import InputError
 from cod_harness.harness import flags
 from cod_harness.harness.executor import Executor, Finished, LocalExecutor, RungJob
@@ -47,14 +48,9 @@ class Campaign:
     options: flags.CaptureOptions
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(message)
-
-
 def parser() -> argparse.ArgumentParser:
     """The parser of `cod-harness ladder`; what it does not know goes to every run."""
-    arguments = _Parser(
+    arguments = ArgumentParser(
         prog="cod-harness ladder",
         allow_abbrev=False,
         description="Run the tasks on every model of a ladder that has `model`, one process each; "

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
+from cod_harness.arguments import ArgumentParser
 from cod_harness.errors import InputError
 
 # Harness flags that change where or how fast a run happens, never what it measures. They are left
@@ -67,17 +67,10 @@ class CaptureOptions:
     request: Mapping[str, list[str]] = field(default_factory=dict)
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose mistakes are one line and exit 2, like every other mistake of the user's."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(message)
-
-
 def parser() -> argparse.ArgumentParser:
     """The parser of our flags alone; everything it does not know is the harness's."""
     # allow_abbrev=False: otherwise `--co` of some future harness flag would be taken for ours.
-    flags = _Parser(prog="cod-harness run", add_help=False, allow_abbrev=False)
+    flags = ArgumentParser(prog="cod-harness run", add_help=False, allow_abbrev=False)
     group = flags.add_argument_group("capture of pass rates")
     group.add_argument("--cod", metavar="LADDER.yaml", help="ladder file this run belongs to")
     group.add_argument("--cod-rung", metavar="NAME", help="ladder entry that is being measured")
