@@ -15,7 +15,7 @@ FEWEST_RUNGS = 4
 def stores_of(folder: Path, ladder: Ladder) -> dict[Path, dict[str, object]]:
     """Pass-rate files of this ladder under a folder, oldest first, with their settings.
 
-    A file that cannot be read is passed over.
+    A file that cannot be read is left out, and named on stderr.
     """
     from cod_harness.ladder.files import passrate_files
     from cod_harness.ladder.store import read_store
@@ -24,7 +24,8 @@ def stores_of(folder: Path, ladder: Ladder) -> dict[Path, dict[str, object]]:
     for path in passrate_files(folder):
         try:
             _, settings = read_store(path)
-        except InputError:
+        except InputError as unreadable:
+            print(f"cod-harness: left out: {unreadable}", file=sys.stderr)
             continue
         if settings.get("ladder") == ladder.name:
             found[path] = settings
