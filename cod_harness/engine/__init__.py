@@ -6,7 +6,7 @@ from .clustering import ImprovedMeanShift
 from .cod import COD
 from .forecast import Forecast, Subset
 from .mapping import MonotoneMap, fit_map
-from .methods import METHODS, Method
+from .methods import METHODS, Forecaster
 from .selection import Cluster, Thresholds
 
 __all__ = [
@@ -14,8 +14,8 @@ __all__ = [
     "METHODS",
     "Cluster",
     "Forecast",
+    "Forecaster",
     "ImprovedMeanShift",
-    "Method",
     "MonotoneMap",
     "Subset",
     "Thresholds",

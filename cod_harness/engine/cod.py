@@ -152,12 +152,16 @@ class COD(BaseEstimator):  # type: ignore[misc]
         n_samples: ArrayLike = 100,
         *,
         anchors: ArrayLike | None = None,
+        losses: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
     ) -> COD:
         """Learn clusters, laws and map from a ladder.
 
         rates (n, m) in [0, 1], question by model, any order; compute (m,) FLOP; n_samples, draws
         behind each rate: a number or (n, m), 0 for analytic rates; anchors (n, k), rates of
-        finished models of any family on the same questions.
+        finished models of any family on the same questions; losses are not used; labels (n,),
+        clusters learnt elsewhere (5.3.1), numbered from 0, -1 for outliers: nothing is clustered
+        then.
 
         Raises InputError: fewer than four rungs, a rate that is missing or outside [0, 1], compute
         that is not positive, shapes that do not fit.
@@ -169,8 +173,9 @@ class COD(BaseEstimator):  # type: ignore[misc]
         x = log_compute - log_reference
 
         rows, zero = features(ladder)
-        labels = self._cluster(rows, zero)
-        means, sizes, fits = self._fit(ladder, labels, law, x)
+        self.bandwidth_ = float("nan")
+        groups = self._cluster(rows, zero) if labels is None else given_labels(labels, ladder)
+        means, sizes, fits = self._fit(ladder, groups, law, x)
         clusters = judged_clusters(
             law,
             fits,
@@ -181,28 +186,28 @@ class COD(BaseEstimator):  # type: ignore[misc]
             Thresholds(self.min_a, self.min_b, self.max_c),
         )
         kept = [cluster.id for cluster in clusters if cluster.predictable]
-        subset: Bools = np.isin(labels, kept)
+        subset: Bools = np.isin(groups, kept)
         mapping = self._map(ladder, subset)
 
         self._ladder, self._x, self._log_reference = ladder, x, log_reference
-        self._sorted_labels, self._kept, self._theta = labels, kept, fits.theta[kept]
+        self._sorted_labels, self._kept, self._theta = groups, kept, fits.theta[kept]
         self._replicates: Replicates | None = None
         self.clusters_ = [
             replace(cluster, rates=ladder.as_given(cluster.rates)) for cluster in clusters
         ]
         self.mapping_ = mapping
         self.subset_share_ = float(subset.mean())
-        self.labels_ = np.empty_like(labels)
-        self.labels_[ladder.question_order] = labels
+        self.labels_ = np.empty_like(groups)
+        self.labels_[ladder.question_order] = groups
         kinds = np.select(
-            [subset, labels != OUTLIER, zero],
+            [subset, groups != OUTLIER, zero],
             ["predictable", "non_extrapolatable", "zero"],
             default="outlier",
         )
         self.classes_ = np.empty_like(kinds)
         self.classes_[ladder.question_order] = kinds
         self._accuracy = ladder.rates.mean(axis=0)
-        everything: Bools = np.ones(len(labels), dtype=bool)
+        everything: Bools = np.ones(len(groups), dtype=bool)
         self._error = np.sqrt(sampling_variance(ladder, everything))
         self.rung_accuracy_ = ladder.as_given(self._accuracy)
         self.rung_error_ = ladder.as_given(self._error)
@@ -242,7 +247,6 @@ class COD(BaseEstimator):  # type: ignore[misc]
     def _cluster(self, rows: Floats, zero: Bools) -> Ints:
         """Improved MeanShift (A.1) on the rows that are not zero; labels (n,)."""
         labels = np.full(len(zero), OUTLIER, dtype=np.intp)
-        self.bandwidth_ = float("nan")
         if len(rows):
             model = ImprovedMeanShift(
                 self.min_cluster_size, self.quantile, self.bandwidth, self.max_distance_fraction
@@ -371,3 +375,22 @@ def features(ladder: Measurements) -> tuple[Floats, Bools]:
     """
     zero: Bools = np.all(ladder.rates == 0, axis=1)
     return ladder.rates[~zero], zero
+
+
+def given_labels(labels: ArrayLike, ladder: Measurements) -> Ints:
+    """Clusters learnt elsewhere, in the order of the measurements; raises InputError.
+
+    Numbers without a question are closed up; the order of the clusters stays.
+    """
+    given = np.asarray(labels)
+    n = len(ladder.rates)
+    if given.shape != (n,) or not np.issubdtype(given.dtype, np.integer):
+        raise InputError(
+            f"labels are {given.dtype} of shape {given.shape} for {n} questions: give one whole "
+            "number a question, -1 for outliers"
+        )
+    if given.min() < OUTLIER:
+        raise InputError(f"labels hold {given.min()}: give clusters from 0, -1 for outliers")
+    names, closed = np.unique(given, return_inverse=True)
+    closed = closed.reshape(-1) - int(names[0] == OUTLIER)
+    return np.asarray(closed[ladder.question_order], dtype=np.intp)

@@ -1,7 +1,8 @@
-"""Forecasting methods by name, all called alike."""
+"""Forecasting methods by name, all used alike."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from numpy.typing import ArrayLike
@@ -10,49 +11,25 @@ from .cod import COD
 from .forecast import Forecast
 
 
-class Method(Protocol):
-    """One way to forecast a benchmark from a ladder's pass rates.
+class Forecaster(Protocol):
+    """One way to forecast a benchmark from a ladder: fit once, forecast at any compute."""
 
-    rates (n, m), compute (m,) FLOP, n_samples a number or (n, m), anchors (n, k) or None, target
-    in FLOP, level in (0, 1).  Returns the forecast, and the fitted `COD` where the method has one.
-    Raises InputError as `COD.fit` and `COD.forecast` do.
-    """
-
-    def __call__(
+    def fit(
         self,
         rates: ArrayLike,
         compute: ArrayLike,
-        n_samples: ArrayLike,
-        anchors: ArrayLike | None,
-        target: float,
-        level: float,
-    ) -> tuple[Forecast, COD | None]: ...
+        n_samples: ArrayLike = 100,
+        *,
+        anchors: ArrayLike | None = None,
+        losses: ArrayLike | None = None,
+    ) -> Forecaster:
+        """rates (n, m) in [0, 1]; compute (m,) FLOP; n_samples, draws behind each rate, a number
+        or (n, m), 0 for analytic rates; anchors (n, k), rates of finished models; losses (m,) of
+        the rungs, NaN where unknown.  A method uses what it can.  Raises InputError on bad input.
+        """
+
+    def forecast(self, compute: float, level: float = 0.9) -> Forecast:
+        """Accuracy at ``compute`` FLOP with an interval at ``level``, or an abstention."""
 
 
-def cod(
-    rates: ArrayLike,
-    compute: ArrayLike,
-    n_samples: ArrayLike,
-    anchors: ArrayLike | None,
-    target: float,
-    level: float,
-) -> tuple[Forecast, COD | None]:
-    """COD with the default settings."""
-    model = COD().fit(rates, compute, n_samples, anchors=anchors)
-    return model.forecast(target, level), model
-
-
-def cod_paper(
-    rates: ArrayLike,
-    compute: ArrayLike,
-    n_samples: ArrayLike,
-    anchors: ArrayLike | None,
-    target: float,
-    level: float,
-) -> tuple[Forecast, COD | None]:
-    """COD with the published recipe and settings."""
-    model = COD.paper().fit(rates, compute, n_samples, anchors=anchors)
-    return model.forecast(target, level), model
-
-
-METHODS: dict[str, Method] = {"cod": cod, "cod-paper": cod_paper}
+METHODS: Mapping[str, Callable[[], Forecaster]] = {"cod": COD, "cod-paper": COD.paper}

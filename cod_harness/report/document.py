@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib import metadata, resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -19,11 +19,17 @@ from cod_harness.ladder.compare import differences
 from cod_harness.ladder.files import date_stamp, write_whole
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
-from cod_harness.report.evidence import Evidence, check_rungs, measured_accuracy, task_evidence
+from cod_harness.report.evidence import (
+    Evidence,
+    check_rungs,
+    fitted,
+    measured_accuracy,
+    task_evidence,
+)
 from cod_harness.report.targets import chosen_targets
 
 if TYPE_CHECKING:
-    from cod_harness.engine import COD, Cluster, Forecast, Method
+    from cod_harness.engine import COD, Cluster, Forecast, Forecaster
 
 SCHEMA = "cod-forecast/1"
 DEFAULT_METHOD = "cod"
@@ -79,18 +85,22 @@ def forecast_document(
     for task in rates.tasks:
         evidence = task_evidence(rates, ladder, task)
         notes += evidence.notes
-        models: dict[str, COD | None] = {}
+        models: dict[str, Forecaster] = {}
         for aim in aims:
             observed, note = measured_accuracy(rates, evidence, aim.name)
             notes += [note] if note else []
             for method in methods:
                 entry = {"task": task, "target": aim.name, "compute": aim.compute}
-                result = _result(METHODS[method], method, models, evidence, aim.compute, level)
+                if evidence.problem:
+                    result = _no_forecast(evidence.problem, level)
+                else:
+                    if method not in models:
+                        models[method] = fitted(METHODS[method](), evidence)
+                    result = _forecast(models[method].forecast(aim.compute, level))
                 forecasts.append({**entry, "method": method, **result, "observed": observed})
         if shown not in models and not evidence.problem:
-            models[shown] = METHODS[shown](*_arguments(evidence, aims[0].compute, level))[1]
-        fitted = models.get(shown)
-        tasks[task] = _task(evidence, fitted)
+            models[shown] = fitted(METHODS[shown](), evidence)
+        tasks[task] = _task(evidence, cast("COD | None", models.get(shown)))
     document = {
         "schema": SCHEMA,
         "forecasts": forecasts,
@@ -153,29 +163,6 @@ def _mismatches(rates: PassRates, allowed: bool) -> list[str]:
             f"the runs differ: {serious[0]}{more}; run them alike or give --allow-mismatch"
         )
     return [str(found) for found in serious]
-
-
-def _result(
-    method: Method,
-    name: str,
-    models: dict[str, COD | None],
-    evidence: Evidence,
-    compute: float,
-    level: float,
-) -> dict[str, Any]:
-    """One method's forecast; `models` keeps what it fitted, which serves every other target."""
-    if evidence.problem:
-        return _no_forecast(evidence.problem, level)
-    fitted = models.get(name)
-    if fitted is not None:
-        return _forecast(fitted.forecast(compute, level))
-    forecast, models[name] = method(*_arguments(evidence, compute, level))
-    return _forecast(forecast)
-
-
-def _arguments(evidence: Evidence, compute: float, level: float) -> tuple[Any, ...]:
-    anchors = evidence.anchor_rates if evidence.anchors else None
-    return evidence.rates, evidence.compute, evidence.n_samples, anchors, compute, level
 
 
 def _forecast(forecast: Forecast) -> dict[str, Any]:

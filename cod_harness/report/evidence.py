@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ import numpy.typing as npt
 from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
+
+if TYPE_CHECKING:
+    from cod_harness.engine import Forecaster
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,6 +53,13 @@ class Evidence:
     def compute(self) -> Floats:
         """(m,) training compute of the rungs in FLOP."""
         return np.array([model.compute for model in self.rungs], dtype=float)
+
+    @property
+    def losses(self) -> Floats:
+        """(m,) losses of the rungs; NaN where the ladder tells none."""
+        return np.array(
+            [np.nan if model.loss is None else model.loss for model in self.rungs], dtype=float
+        )
 
 
 def task_evidence(rates: PassRates, ladder: Ladder, task: str) -> Evidence:
@@ -114,6 +125,18 @@ def _problem(rungs: Sequence[Model], questions: int) -> str:
     if not questions:
         return "no question was asked of every rung and anchor"
     return ""
+
+
+def fitted(method: Forecaster, evidence: Evidence) -> Forecaster:
+    """A method, fitted to the evidence of one task that has no problem."""
+    anchors = evidence.anchor_rates if evidence.anchors else None
+    return method.fit(
+        evidence.rates,
+        evidence.compute,
+        evidence.n_samples,
+        anchors=anchors,
+        losses=evidence.losses,
+    )
 
 
 def check_rungs(rates: PassRates, ladder: Ladder) -> None:

@@ -259,9 +259,10 @@ def test_settings():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_are_called_alike(name, world):
-    forecast, model = METHODS[name](world[:, :-1], LADDER, 100, None, TARGET, 0.8)
+    model = METHODS[name]().fit(world[:, :-1], LADDER, 100, anchors=None, losses=None)
+    forecast = model.forecast(TARGET, 0.8)
     assert forecast.level == 0.8 and 0 <= forecast.low <= forecast.mean <= forecast.high <= 1
-    assert model is None or len(model.labels_) == len(world)
+    assert not isinstance(model, COD) or len(model.labels_) == len(world)
 
 
 def test_a_handful_of_predictable_questions_carries_no_forecast():
@@ -275,3 +276,14 @@ def test_a_handful_of_predictable_questions_carries_no_forecast():
     assert cautious.verdict == "abstain"
     assert np.isnan(cautious.mean)
     assert "% of the questions are predictable" in cautious.reasons[0]
+
+
+def test_clusters_learnt_elsewhere(world):
+    learnt = COD().fit(world[:, :-1], LADDER)
+    reused = COD().fit(world[:, :-1], LADDER, labels=learnt.labels_)
+    np.testing.assert_array_equal(reused.labels_, learnt.labels_)
+    assert reused.forecast(TARGET) == learnt.forecast(TARGET)
+    with pytest.raises(InputError, match="labels are"):
+        COD().fit(world[:, :-1], LADDER, labels=[0, 1])
+    with pytest.raises(InputError, match="labels hold -2"):
+        COD().fit(world[:, :-1], LADDER, labels=np.full(len(world), -2))

@@ -34,43 +34,54 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """Replaces the engine's methods by two that forecast the last rung's accuracy."""
     seen = Seen()
 
-    def last_rung(
-        rates: Any, compute: Any, n_samples: Any, anchors: Any, target: float, level: float
-    ) -> tuple[SimpleNamespace, None]:
-        call = SimpleNamespace(**locals())
-        seen.append(call)
-        mean = rates[:, -1].mean()
-        forecast = SimpleNamespace(
-            mean=mean, low=mean - 0.1, high=mean + 0.1, level=level, verdict="ok", reasons=[],
-            subset=SimpleNamespace(mean=np.nan, share=np.nan), compute=target,
-        )  # fmt: skip
-        return forecast, None
+    class LastRung:
+        def fit(
+            self, rates: Any, compute: Any, n_samples: Any, *, anchors: Any, losses: Any
+        ) -> LastRung:
+            self.mean = rates[:, -1].mean()
+            seen.append(
+                SimpleNamespace(
+                    rates=rates, compute=compute, n_samples=n_samples, anchors=anchors,
+                    losses=losses,
+                )
+            )  # fmt: skip
+            return self
 
-    def clustered(*arguments: Any) -> tuple[SimpleNamespace, SimpleNamespace]:
-        forecast, _ = last_rung(*arguments)
-        rates, anchors = arguments[0], arguments[3]
-        forecast.verdict, forecast.reasons = "weak", ["the subset is small", "few rungs"]
-        forecast.subset = SimpleNamespace(mean=np.float64(0.5), share=0.75)
-        zero = (rates == 0).all(axis=1)
-        means = [*rates.mean(axis=0), *(anchors.mean(axis=0) if anchors is not None else [])]
-        model = SimpleNamespace(
-            forecast=lambda compute, level: clustered(*arguments[:4], compute, level)[0],
-            classes_=np.where(zero, "zero", "predictable"),
-            bandwidth_=np.float64(0.2),
-            clusters_=[
+        def forecast(self, compute: float, level: float) -> SimpleNamespace:
+            return SimpleNamespace(
+                mean=self.mean, low=self.mean - 0.1, high=self.mean + 0.1, level=level,
+                verdict="ok", reasons=[], compute=compute,
+                subset=SimpleNamespace(mean=np.nan, share=np.nan),
+            )  # fmt: skip
+
+    class Clustered(LastRung):
+        def fit(
+            self, rates: Any, compute: Any, n_samples: Any, *, anchors: Any, losses: Any
+        ) -> Clustered:
+            super().fit(rates, compute, n_samples, anchors=anchors, losses=losses)
+            zero = (rates == 0).all(axis=1)
+            means = [*rates.mean(axis=0), *(anchors.mean(axis=0) if anchors is not None else [])]
+            self.classes_ = np.where(zero, "zero", "predictable")
+            self.bandwidth_ = np.float64(0.2)
+            self.clusters_ = [
                 SimpleNamespace(
                     id=np.int64(0), size=np.int64((~zero).sum()), rates=rates.mean(axis=0),
                     g=0.0, a=2.0, b=0.3, c=np.nan, predictable=np.bool_(True), reason="",
                     notes=("a is on its upper bound",),
                 )
-            ],
-            mapping_=SimpleNamespace(
+            ]  # fmt: skip
+            self.mapping_ = SimpleNamespace(
                 knots=np.array([0.0, 1.0]), coefficients=np.ones((1, 4)), rmse=0.001,
                 points=[(mean, mean) for mean in means],
-            ),
-        )  # fmt: skip
-        return forecast, model
+            )  # fmt: skip
+            return self
 
-    methods = {"cod": clustered, "cod-paper": clustered, "exp": last_rung}
+        def forecast(self, compute: float, level: float) -> SimpleNamespace:
+            forecast = super().forecast(compute, level)
+            forecast.verdict, forecast.reasons = "weak", ["the subset is small", "few rungs"]
+            forecast.subset = SimpleNamespace(mean=np.float64(0.5), share=0.75)
+            return forecast
+
+    methods = {"cod": Clustered, "cod-paper": Clustered, "exp": LastRung}
     monkeypatch.setattr("cod_harness.engine.METHODS", methods)
     return seen

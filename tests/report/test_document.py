@@ -23,7 +23,7 @@ from cod_harness.report.document import (
     schema,
     write_document,
 )
-from cod_harness.report.evidence import task_evidence
+from cod_harness.report.evidence import fitted, task_evidence
 from cod_harness.report.table import forecast_table
 
 SHARED = Path(os.environ.get("COD_SHARED", Path(__file__).parents[2] / ".." / "shared")).resolve()
@@ -280,9 +280,8 @@ def test_one_question_with_the_engine(ladder: Ladder) -> None:
 
 def test_what_was_fitted_for_one_target_serves_the_others() -> None:
     evidence = task_evidence(PassRates(made_table()), made_ladder(), "t")
-    arguments = (evidence.rates, evidence.compute, evidence.n_samples, None)
     for name, method in METHODS.items():
-        _, model = method(*arguments, 1e23, 0.9)
-        if model is not None:
-            again = repr(method(*arguments, 1e24, 0.8)[0])  # as text, where NaN equals NaN
-            assert repr(model.forecast(1e24, 0.8)) == again, name
+        model, other = fitted(method(), evidence), fitted(method(), evidence)
+        model.forecast(1e23, 0.9)
+        # As text, where NaN equals NaN.
+        assert repr(model.forecast(1e24, 0.8)) == repr(other.forecast(1e24, 0.8)), name
