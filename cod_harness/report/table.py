@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-DEFAULT_WIDTH = 80
-_SHORTEST_NAME = 8
-_UNKNOWN = "-"
+from cod_harness.report.grid import UNKNOWN, grid, terminal_width
+
 _HEADERS = (
     "Task",
     "Forecast",
@@ -20,7 +17,7 @@ _HEADERS = (
     "Verdict",
     "Predictable",
 )
-_LEFT = ("Task", "Verdict")
+_LEFT = ("Verdict",)
 
 Entry = Mapping[str, Any]
 
@@ -42,25 +39,18 @@ def forecast_table(document: Mapping[str, Any], width: int | None = None) -> str
         Lines without a newline at the end.
     """
     if width is None:
-        width = _terminal_width()
+        width = terminal_width()
     blocks: dict[tuple[str, str], list[Entry]] = {}
     for entry in document["forecasts"]:
         blocks.setdefault((entry["target"], entry["method"]), []).append(entry)
     return "\n\n".join(_block(entries, width) for entries in blocks.values())
 
 
-def _terminal_width() -> int:
-    # Not a terminal: a fixed width, so that the same document always gives the same text.
-    if not sys.stdout.isatty():
-        return DEFAULT_WIDTH
-    return shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns
-
-
 def _block(entries: Sequence[Entry], width: int) -> str:
     lines = [
         *textwrap.wrap(_title(entries[0]), width),
         "",
-        *_grid([_cells(entry) for entry in entries], width),
+        *grid(_HEADERS, [_cells(entry) for entry in entries], width, _LEFT),
     ]
     reasons = [line for entry in entries for line in _reasons(entry, width)]
     if reasons:
@@ -86,51 +76,23 @@ def _cells(entry: Entry) -> list[str]:
     return [
         entry["task"],
         _percent(entry["mean"]),
-        _UNKNOWN if _UNKNOWN in (low, high) else f"{low} - {high}",
+        UNKNOWN if UNKNOWN in (low, high) else f"{low} - {high}",
         _percent(entry["observed"]),
         # Adding 0.0 turns a rounded -0.0 into 0.0.
-        _UNKNOWN if error is None else f"{round(100 * error, 1) + 0.0:+.1f}",
+        UNKNOWN if error is None else f"{round(100 * error, 1) + 0.0:+.1f}",
         entry["verdict"],
         _percent(entry["subset"]["share"]),
     ]
 
 
 def _percent(value: float | None) -> str:
-    return _UNKNOWN if value is None else f"{100 * value:.1f}"
+    return UNKNOWN if value is None else f"{100 * value:.1f}"
 
 
 def _error(entry: Entry) -> float | None:
     if entry["mean"] is None or entry["observed"] is None:
         return None
     return float(entry["mean"]) - float(entry["observed"])
-
-
-def _grid(rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    columns = list(zip(_HEADERS, *rows, strict=True))
-    widths = [max(len(cell) for cell in column) for column in columns]
-    others = sum(widths[1:]) + len(widths) + 1
-    widths[0] = max(min(widths[0], width - others), min(widths[0], _SHORTEST_NAME))
-    rules = [
-        "-" * size if name in _LEFT else "-" * (size - 1) + ":"
-        for name, size in zip(_HEADERS, widths, strict=True)
-    ]
-    return [_line(_HEADERS, widths), _line(rules, widths), *(_line(row, widths) for row in rows)]
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = []
-    for name, cell, size in zip(_HEADERS, cells, widths, strict=True):
-        short = _shortened(cell, size)
-        padded.append(short.ljust(size) if name in _LEFT else short.rjust(size))
-    return f"|{'|'.join(padded)}|"
-
-
-def _shortened(text: str, size: int) -> str:
-    """`text` in at most `size` characters, the middle left out: beginnings and ends tell apart."""
-    if len(text) <= size:
-        return text
-    tail = (size - 2) // 2
-    return f"{text[: size - 2 - tail]}..{text[len(text) - tail :]}"
 
 
 def _reasons(entry: Entry, width: int) -> list[str]:
