@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-import platform
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +24,7 @@ from cod_harness.report.evidence import (
     measured_accuracy,
     task_evidence,
 )
+from cod_harness.report.plain import plain, provenance
 from cod_harness.report.targets import chosen_targets
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ SCHEMA = "cod-forecast/1"
 DEFAULT_METHOD = "cod"
 DEFAULT_LEVEL = 0.9
 CLASSES = ("predictable", "non_extrapolatable", "outlier", "zero")
-_VERSIONS_OF = ("cod-harness", "numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "lm_eval")
 
 Document = dict[str, Any]
 
@@ -77,7 +75,7 @@ def forecast_document(
     if not 0 < level < 1:
         raise InputError(f"the level {level:g} is not between 0 and 1; write 0.9 for 90 %")
     check_rungs(rates, ladder)
-    notes = [*rates.notes, *_mismatches(rates, allow_mismatch)]
+    notes = [*rates.notes, *mismatches(rates, allow_mismatch)]
     # The cluster tables show the first method that clusters, else the default one.
     shown = next((name for name in methods if name.startswith("cod")), DEFAULT_METHOD)
     forecasts: list[dict[str, Any]] = []
@@ -115,11 +113,10 @@ def forecast_document(
             "notes": list(dict.fromkeys(notes)),
             "tasks": _task_settings(rates),
         },
-        "versions": _versions(),
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        **provenance(),
     }
-    plain: Document = _plain(document)
-    return plain
+    written: Document = plain(document)
+    return written
 
 
 def document_text(document: Mapping[str, Any]) -> str:
@@ -155,7 +152,9 @@ def _chosen_methods(methods: Sequence[str], known: Mapping[str, Any]) -> tuple[s
     return tuple(dict.fromkeys(methods))
 
 
-def _mismatches(rates: PassRates, allowed: bool) -> list[str]:
+def mismatches(rates: PassRates, allowed: bool) -> list[str]:
+    """What differs between runs that should have been alike, in sentences; if not allowed, raises
+    InputError with the first."""
     serious = [found for found in differences(rates) if found.kind != "missing"]
     if serious and not allowed:
         more = f" (and {len(serious) - 1} more differences)" if len(serious) > 1 else ""
@@ -282,30 +281,3 @@ def _task_settings(rates: PassRates) -> dict[str, Any]:
         for task, about in (run.get("tasks") or {}).items():
             found.setdefault(task, about)
     return {task: found[task] for task in rates.tasks if task in found}
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for name in _VERSIONS_OF:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
-def _plain(value: Any) -> Any:
-    """`value` in JSON's own types; NaN and infinities become None."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    elif isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, (str, int)):
-        return value
-    return str(value)

@@ -166,18 +166,25 @@ def measured_accuracy(
     None without a note if the target wasn't measured; with one if it lacks some questions, as a
     mean over others could not be compared.
     """
+    measured, note = measured_rates(rates, evidence, target)
+    return None if measured is None else float(np.mean(measured)), note
+
+
+def measured_rates(rates: PassRates, evidence: Evidence, target: str) -> tuple[Floats | None, str]:
+    """A target's pass rates (n,) on the questions of the evidence; None as in
+    `measured_accuracy`.  Only what scores a forecast may read them."""
     if target not in rates.models(evidence.task) or not evidence.questions:
         return None, ""
     matrix = rates.matrix(evidence.task, [target])
     known = dict(zip(matrix.questions, matrix.rates[:, 0], strict=True))
-    values = [known.get(question, np.nan) for question in evidence.questions]
+    values = np.array([known.get(question, np.nan) for question in evidence.questions])
     lacking = int(np.isnan(values).sum())
     if lacking:
         return None, (
             f"{evidence.task}: no measured value for {target}, it lacks {lacking} "
             f"of {len(values)} questions"
         )
-    return float(np.mean(values)), ""
+    return values, ""
 
 
 def _split(
