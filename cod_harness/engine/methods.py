@@ -7,6 +7,7 @@ from typing import Protocol
 
 from numpy.typing import ArrayLike
 
+from . import rivals
 from .cod import COD
 from .forecast import Forecast
 
@@ -32,4 +33,15 @@ class Forecaster(Protocol):
         """Accuracy at ``compute`` FLOP with an interval at ``level``, or an abstention."""
 
 
-METHODS: Mapping[str, Callable[[], Forecaster]] = {"cod": COD, "cod-paper": COD.paper}
+METHODS: Mapping[str, Callable[[], Forecaster]] = {
+    "cod": COD,
+    "cod-paper": COD.paper,
+    "exp": rivals.exp,
+    "powerlaw": rivals.powerlaw,
+    "passrate": rivals.passrate,
+    "neglog": rivals.neglog,
+    "bnsl": rivals.bnsl,
+    "logistic": rivals.logistic,
+    "irt": rivals.irt,
+    "last": rivals.last,
+}

@@ -1,0 +1,61 @@
+"""What COD is measured against: other ways to forecast a benchmark, each as its source has it.
+
+Most are one law over log compute, fitted to one score a rung; they differ in the law and in what
+the score is.  All are fitted by the routine that fits COD's laws, with several starts, bounds and
+the variance of sampling in the weights, and all have their interval from `band`.
+"""
+
+from __future__ import annotations
+
+from ..laws import EQ4, F3
+from .latent import AbilityScale
+from .laws import BNSL, CONSTANT, LOGISTIC, POWER_TO_ZERO, STRAIGHT
+from .scales import AccuracyScale, LastRungScale, LogNegLogScale, NegLogScale
+from .trend import TrendForecaster
+
+# As COD's laws: of laws that the points cannot tell apart, the slower.
+_STEEPNESS = 1.0
+
+
+def exp() -> TrendForecaster:
+    """Eq. 4 of arXiv 2502.17262 on the whole benchmark's accuracy."""
+    return TrendForecaster(EQ4, AccuracyScale(), charge=EQ4.charge(_STEEPNESS))
+
+
+def powerlaw() -> TrendForecaster:
+    """Direct power law, y = exp(-a C^-b): f3 of arXiv 2502.17262, fitted to accuracy."""
+    return TrendForecaster(F3, AccuracyScale())
+
+
+def neglog() -> TrendForecaster:
+    """The same curve fitted to -log y, as a power law that falls to 0 (arXiv 2512.08894)."""
+    return TrendForecaster(POWER_TO_ZERO, NegLogScale())
+
+
+def passrate() -> TrendForecaster:
+    """The same curve fitted as a straight line in log(-log y) of the mean pass rate.
+
+    So the report on GPT-4 (arXiv 2303.08774) and PassUntil (arXiv 2310.03262) read pass rates
+    over scale: every order of magnitude of -log y counts alike.
+    """
+    return TrendForecaster(STRAIGHT, LogNegLogScale())
+
+
+def bnsl() -> TrendForecaster:
+    """Broken neural scaling law with one break, on the error rate (arXiv 2210.14891)."""
+    return TrendForecaster(BNSL, AccuracyScale(), charge=BNSL.charge(_STEEPNESS))
+
+
+def logistic() -> TrendForecaster:
+    """A logistic curve from 0 to 1 over log compute."""
+    return TrendForecaster(LOGISTIC, AccuracyScale())
+
+
+def irt() -> TrendForecaster:
+    """Latent ability with a log-log link, straight in log compute (see `latent`)."""
+    return TrendForecaster(STRAIGHT, AbilityScale())
+
+
+def last() -> TrendForecaster:
+    """What the largest rung has."""
+    return TrendForecaster(CONSTANT, LastRungScale())

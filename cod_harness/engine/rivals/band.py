@@ -1,0 +1,128 @@
+"""One interval for all rivals: the trend refitted to ladders that might have been measured.
+
+Rungs miss a trend by shocks of their own; a trend that is not the true curve drifts off it beyond
+the ladder.  The size of the shocks comes from the residuals, that of the drift from how well the
+same law, fitted to the lower rungs, forecasts the upper ones.  Both are pulled towards a prior
+as far as the rungs are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Floats
+from ..fitting import fit
+from ..laws import Law
+from ..measurements import MIN_RUNGS
+
+REPLICATES = 100
+PRIOR_SHOCK = 0.04  # accuracy, at an accuracy of a half
+PRIOR_DRIFT = 0.05  # likewise, for the first of the ladder's typical spacings in log C
+PRIOR_WEIGHT = 4.0  # rungs' worth of evidence in each prior
+_LOOK_BACK = 3  # rungs held out, one more each time, to see the drift
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A law fitted to scores over the rungs.
+
+    x (m,) log compute about the reference; scores, sigma (m,); theta (p,); charge (p,);
+    accuracy: of scores.
+    """
+
+    law: Law
+    x: Floats
+    scores: Floats
+    sigma: Floats
+    theta: Floats
+    charge: Floats
+    accuracy: Callable[[Floats], Floats]
+
+    def at(self, x: float) -> float:
+        """Accuracy at log compute x about the reference."""
+        return float(self.accuracy(self.law.curve(self.theta[None], np.array([x])))[0, 0])
+
+    def refitted(self, kept: Floats) -> Trend:
+        """The law fitted to the first rungs alone, those with x in ``kept``."""
+        few = np.isin(self.x, kept)
+        x, scores, sigma = self.x[few], self.scores[few], self.sigma[few]
+        start = self.theta[None, None]
+        found = fit(self.law, x, scores[None], sigma[None], start, self.charge)
+        return Trend(self.law, x, scores, sigma, found.theta[0], self.charge, self.accuracy)
+
+
+def interval(
+    trend: Trend, x_target: float, level: float, replicates: int, seed: int
+) -> tuple[float, float]:
+    """Central interval of accuracy at x_target, meant to hold the measured value."""
+    mean = trend.at(x_target)
+    if replicates < 1:
+        return mean, mean
+    random = np.random.default_rng(seed)
+    law, x = trend.law, trend.x
+    fitted = law.curve(trend.theta[None], x)[0]
+    accuracy = trend.accuracy(fitted)
+    shock, degrees = _shock(trend, accuracy)
+    shifts = random.standard_t(degrees, size=(replicates, len(x))) * shock * give(accuracy)
+    # A shock is in accuracy, the law in scores: the local slope turns one into the other.
+    refits = fit(
+        law,
+        x,
+        fitted + shifts * _scores_per_accuracy(trend, fitted),
+        np.broadcast_to(trend.sigma, shifts.shape),
+        np.broadcast_to(trend.theta, (replicates, 1, len(trend.theta))),
+        trend.charge,
+    )
+    draws = trend.accuracy(law.curve(refits.theta, np.array([x_target])))[:, 0]
+    drift, drift_degrees = _drift(trend)
+    steps = np.sqrt(shock**2 + drift**2 * steps_beyond(x, x_target))
+    draws += random.standard_t(min(degrees, drift_degrees), size=replicates) * steps * give(draws)
+    tail = 50.0 * (1.0 - level)
+    low, high = np.percentile(np.clip(draws, 0.0, 1.0), [tail, 100.0 - tail])
+    return float(min(low, mean)), float(max(high, mean))
+
+
+def give(accuracy: Floats) -> Floats:
+    """How far an accuracy yields to a shock: 1 at 1/2, little at 0 and 1."""
+    near = np.clip(accuracy, 0.02, 0.98)
+    return np.asarray(2.0 * np.sqrt(near * (1.0 - near)))
+
+
+def steps_beyond(x: Floats, x_target: float) -> float:
+    """How many typical spacings of the ladder x (m,) the target lies beyond its last rung."""
+    spacing = float(np.median(np.diff(np.unique(x))))
+    return max(0.0, (x_target - float(x[-1])) / spacing)
+
+
+def _shock(trend: Trend, fitted: Floats) -> tuple[float, float]:
+    """Scale and degrees of freedom of a rung's shock, from the residuals in accuracy."""
+    misses = (trend.accuracy(trend.scores) - fitted) / give(fitted)
+    spare = max(len(trend.x) - len(trend.theta), 0)
+    degrees = spare + PRIOR_WEIGHT
+    return float(np.sqrt((misses @ misses + PRIOR_WEIGHT * PRIOR_SHOCK**2) / degrees)), degrees
+
+
+def _drift(trend: Trend) -> tuple[float, float]:
+    """Scale per square root of a step, and degrees of freedom, of the drift off the law."""
+    amounts = np.unique(trend.x)
+    seen = []
+    for last in range(max(MIN_RUNGS, len(amounts) - _LOOK_BACK), len(amounts)):
+        lower = trend.refitted(amounts[:last])
+        target = amounts[last]
+        here = trend.x == target
+        truth = trend.accuracy(trend.scores[here]).mean()
+        miss = (lower.at(float(target)) - truth) / float(give(np.array([truth]))[0])
+        seen.append(miss / np.sqrt(max(steps_beyond(lower.x, float(target)), 1.0)))
+    degrees = len(seen) + PRIOR_WEIGHT
+    square = float(np.square(seen).sum()) + PRIOR_WEIGHT * PRIOR_DRIFT**2
+    return float(np.sqrt(square / degrees)), degrees
+
+
+def _scores_per_accuracy(trend: Trend, scores: Floats) -> Floats:
+    """(m,) change of score per change of accuracy; 0 where accuracy hardly answers."""
+    step = 1e-4 * max(float(np.ptp(trend.scores)), 1e-3)
+    slope = (trend.accuracy(scores + step) - trend.accuracy(scores - step)) / (2.0 * step)
+    return np.divide(1.0, slope, out=np.zeros_like(slope), where=np.abs(slope) > 1e-3)
