@@ -1,0 +1,121 @@
+"""scikit-learn's flat-kernel MeanShift, every row a seed, without a loop over seeds.
+
+Three facts make it cheap without changing it:
+
+* equal rows are equal seeds, so only distinct rows travel;
+* two trajectories whose windows hold the same points are at the same mean, so they are one
+  trajectory from then on;
+* the windows of neighbouring centres are nearly the same (see `meanshift_blocks`).
+
+The last bit of a mean depends on the order of summation, and scikit-learn sums in the order of its
+tree.  It matters where a point lies at exactly R from a mean, which rates on a decimal grid do now
+and then; those steps, and the last one of every trajectory, are taken by scikit-learn's tree.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.cluster import MeanShift
+from sklearn.neighbors import NearestNeighbors
+
+from .arrays import Bools, Floats, Ints
+from .meanshift_blocks import Map, Points, Windows, distinct
+
+_STOP = 1e-3  # MeanShift stops at a shift below this share of R ...
+_MAX_ITERATIONS = 300  # ... or after this many steps
+_BRUTE_ROWS = 11  # up to here scikit-learn searches by brute force, which rounds its own way
+
+
+def mean_shift(rows: Floats, radius: float, each: Map) -> tuple[Floats, Ints]:
+    """Centres (clusters, n_features) and labels (n,) of ``sklearn.cluster.MeanShift(radius)``.
+
+    Every row is a seed and every row is labelled, by its nearest centre.
+    """
+    if radius == 0:
+        centers, labels, _ = distinct(rows)
+        return centers, labels
+    if len(rows) <= _BRUTE_ROWS:
+        model = MeanShift(bandwidth=radius).fit(rows)
+        return model.cluster_centers_, model.labels_
+    summits, heights = _summits(rows, radius, each)
+    centers = without_near_duplicates(summits, heights, radius)
+    return centers, nearest(centers, rows)
+
+
+def _summits(rows: Floats, radius: float, each: Map) -> tuple[Floats, Ints]:
+    """Where the trajectories of all seeds end, each place once, and how many rows made it."""
+    points, index, counts = distinct(rows)
+    windows = Windows(Points(points, counts), radius)
+    search = NearestNeighbors(radius=radius).fit(rows)
+    last_seed = np.zeros(len(points), dtype=np.intp)
+    np.maximum.at(last_seed, index, np.arange(len(rows)))
+    before, means = points, points.copy()
+    ended: list[tuple[Floats, Floats, Ints]] = []
+    for iteration in range(_MAX_ITERATIONS + 1):
+        window = windows.at(means, each)
+        if iteration > 0:  # seeds are given to the last bit
+            for at in np.flatnonzero(window.tied):
+                means[at] = _stepped(before[at], rows, search)[0]
+                window.replace(int(at), index[_within(means[at], search)])
+        arrived = window.mean
+        filled = window.height > 0
+        with np.errstate(invalid="ignore"):
+            still = np.linalg.norm(arrived - means, axis=1) <= _STOP * radius
+        stops = filled & (still | (iteration == _MAX_ITERATIONS))
+        ended.append((means[stops], window.name[stops], last_seed[stops]))
+        goes = np.flatnonzero(filled & ~stops)
+        if len(goes) == 0:
+            break
+        first, last_seed = _merged(window.name[goes], last_seed[goes])
+        before, means = means[goes[first]], arrived[goes[first]]
+    ends, names, seeds = (np.concatenate(part) for part in zip(*ended, strict=True))
+    first, seeds = _merged(names, seeds)
+    stepped = [_stepped(end, rows, search) for end in ends[first]]
+    # scikit-learn keeps one height per place, that of the last seed to arrive there.
+    summits, place, _ = distinct(np.array([mean for mean, _ in stepped]))
+    heights = np.zeros(len(summits), dtype=np.intp)
+    by_seed = np.argsort(seeds)
+    heights[place[by_seed]] = np.array([height for _, height in stepped])[by_seed]
+    return summits, heights
+
+
+def _merged(names: Floats, seeds: Ints) -> tuple[Ints, Ints]:
+    """Where each name first stands, and the last seed under it."""
+    _, first, group = np.unique(names, return_index=True, return_inverse=True)
+    last = np.zeros(len(first), dtype=np.intp)
+    np.maximum.at(last, group, seeds)
+    return first, last
+
+
+def _within(mean: Floats, search: NearestNeighbors) -> Ints:
+    found: Ints = search.radius_neighbors(mean[None], return_distance=False)[0]
+    return found
+
+
+def _stepped(mean: Floats, rows: Floats, search: NearestNeighbors) -> tuple[Floats, int]:
+    """One step of scikit-learn's own, to the last bit, and how many rows made it."""
+    window = rows[_within(mean, search)]
+    return window.mean(axis=0), len(window)
+
+
+def without_near_duplicates(summits: Floats, heights: Ints, radius: float) -> Floats:
+    """The summits, highest first, less those within ``radius`` of a kept higher one.
+
+    Equal heights are ordered by coordinates, as in scikit-learn.
+    """
+    order = np.lexsort((*summits.T[::-1], heights))[::-1]
+    summits = np.ascontiguousarray(summits[order])
+    kept: Bools = np.ones(len(summits), dtype=bool)
+    search = NearestNeighbors(radius=radius).fit(summits)
+    for i in range(len(summits)):
+        if kept[i]:
+            kept[_within(summits[i], search)] = False
+            kept[i] = True
+    return summits[kept]
+
+
+def nearest(centers: Floats, rows: Floats) -> Ints:
+    """The nearest centre of each row; scikit-learn's own search decides between equally near."""
+    search = NearestNeighbors(n_neighbors=1).fit(centers)
+    found: Ints = search.kneighbors(rows, return_distance=False)
+    return found.reshape(-1)

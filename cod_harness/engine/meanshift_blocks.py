@@ -1,0 +1,216 @@
+"""Balls of one radius around many centres at once: what MeanShift and its bandwidth ask for.
+
+Centres near each other share almost the same neighbours.  So they are taken in blocks of
+neighbours, and one look at all points from the middle of a block leaves three kinds: points beyond
+the reach of the whole block, points inside the ball of every centre, whose sum is taken once, and
+a shell between, where each pair is asked for itself.  Pairs are answered by matrix products;
+a product rounds differently from a sum of squared differences, so pairs too close to the radius for
+it to be sure are answered again by differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.neighbors import KDTree
+from threadpoolctl import ThreadpoolController
+
+from .arrays import Bools, Floats, Ints
+
+Map = Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]
+
+_EPS = float(np.finfo(np.float64).eps)
+_BLOCK_CENTERS = 48
+_SHELL_COLUMNS = 4096  # of a product: with a block of centres it stays in the processor's cache
+_LOOK_ENTRIES = 1_000_000  # middles of blocks x points looked at together, 8 MB
+
+
+@contextmanager
+def threads() -> Iterator[Map]:
+    """A map over as many threads as the matrix products were allowed (OMP_NUM_THREADS, say).
+
+    Products of one block are too small to be shared out, so each runs in one thread.
+    """
+    pools = ThreadpoolController()
+    blas = pools.select(user_api="blas").info()
+    number = max((library["num_threads"] for library in blas), default=1)
+    with pools.limit(limits=1):
+        if number == 1:
+            yield map
+        else:
+            with ThreadPoolExecutor(number) as pool:
+                yield pool.map
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring centres: which of them, a point amid them and its distance to each."""
+
+    members: Ints
+    middle: Floats
+    offsets: Floats
+
+    @property
+    def reach(self) -> float:
+        return float(self.offsets.max())
+
+
+def blocks(centers: Floats, size: int = _BLOCK_CENTERS) -> list[Block]:
+    """The centres, (c, features), in groups of up to 2 x ``size`` neighbours."""
+    groups = [np.arange(len(centers))]
+    if len(centers) > size:
+        _, order, nodes, _ = KDTree(centers, leaf_size=size).get_arrays()
+        leaves = nodes[nodes["is_leaf"] == 1]
+        groups = [order[leaf["idx_start"] : leaf["idx_end"]] for leaf in leaves]
+    made = []
+    for members in groups:
+        group = centers[members]
+        middle = (group.min(axis=0) + group.max(axis=0)) / 2
+        made.append(Block(members, middle, np.sqrt(differences(group, middle[None]))))
+    return made
+
+
+def distinct(rows: Floats) -> tuple[Floats, Ints, Ints]:
+    """Distinct rows in order of their coordinates, which of them each row is, and how many are."""
+    order = np.lexsort(rows.T[::-1])
+    arranged = rows[order]
+    fresh: Bools = np.ones(len(rows), dtype=bool)
+    fresh[1:] = (arranged[1:] != arranged[:-1]).any(axis=1)
+    index = np.empty(len(rows), dtype=np.intp)
+    index[order] = np.cumsum(fresh) - 1
+    starts = np.flatnonzero(fresh)
+    return arranged[starts], index, np.diff(starts, append=len(rows))
+
+
+def differences(left: Floats, right: Floats) -> Floats:
+    """Squared distances of paired rows, summed feature by feature as scikit-learn's tree does."""
+    squared = np.zeros(max(len(left), len(right)))
+    for feature in range(left.shape[1]):
+        difference = left[:, feature] - right[:, feature]
+        squared += difference * difference
+    return squared
+
+
+class Points:
+    """Distinct points with multiplicities, ready for products with centres."""
+
+    def __init__(self, points: Floats, counts: Ints) -> None:
+        self.points = points
+        self.counts = counts
+        # Products are taken about the middle of the points, where they cancel least.
+        self.origin = points.mean(axis=0)
+        centred = points - self.origin
+        norms = (centred * centred).sum(axis=1)
+        self.dual = np.column_stack([-2.0 * centred, norms])
+        reach = float(norms.max(initial=0.0)) ** 0.5
+        largest = float(np.abs(points).max(initial=0.0))
+        # Above what a product can be wrong by, and above what the last bits of a mean of many
+        # points move a squared distance by.
+        summed = 16 * points.shape[1] + int(counts.sum())
+        self.doubt = _EPS * summed * reach * (reach + largest)
+        # A large random integer per point: its sum over a set of points, exact below 2^53, names
+        # the set.
+        names = np.random.default_rng(0).integers(1, 2**52 // max(len(points), 1), len(points))
+        self.payload = np.column_stack([points * counts[:, None], counts, names])
+
+    def centred(self, centers: Floats) -> tuple[Floats, Floats]:
+        """Left factors of the product with ``dual``, and what it leaves out, |c|^2."""
+        moved = centers - self.origin
+        return np.column_stack([moved, np.ones(len(moved))]), (moved * moved).sum(axis=1)
+
+    def squared(self, centers: Floats) -> Floats:
+        """Squared distances (centers, points) to rounding error; may be slightly negative."""
+        factor, norms = self.centred(centers)
+        product = factor @ self.dual.T
+        product += norms[:, None]
+        return np.asarray(product, dtype=np.float64)
+
+    def looks(self, blocks: list[Block]) -> list[list[Block]]:
+        """The blocks in portions whose middles can look at all points together."""
+        step = max(1, min(8, _LOOK_ENTRIES // len(self.points)))
+        return [blocks[at : at + step] for at in range(0, len(blocks), step)]
+
+
+class Windows:
+    """Balls of one radius laid over the points."""
+
+    def __init__(self, points: Points, radius: float) -> None:
+        self.points = points
+        self.radius = radius
+
+    def at(self, centers: Floats, each: Map) -> Sums:
+        """What the balls about the centres hold."""
+        sums = Sums.of(self.points, len(centers))
+
+        def fill(portion: list[Block]) -> None:
+            squared = self.points.squared(np.array([block.middle for block in portion]))
+            reach = np.array([block.reach for block in portion])[:, None]
+            least = np.maximum(self.radius - reach, 0.0) ** 2 - self.points.doubt
+            inside = squared <= least
+            shell = squared <= (self.radius + reach) ** 2 + self.points.doubt
+            shell &= ~inside
+            common = inside.astype(np.float64) @ self.points.payload
+            for block, total, near in zip(portion, common, shell, strict=True):
+                self._add_shell(sums, block.members, centers[block.members], np.flatnonzero(near))
+                sums.payload[block.members] += total
+
+        for _ in each(fill, self.points.looks(blocks(centers))):
+            pass
+        return sums
+
+    def _add_shell(self, sums: Sums, members: Ints, centers: Floats, near: Ints) -> None:
+        """Adds those of the points ``near`` that lie in the balls."""
+        points = self.points
+        factor, norms = points.centred(centers)
+        limit = (self.radius * self.radius - norms)[:, None]
+        for start in range(0, len(near), _SHELL_COLUMNS):
+            columns = near[start : start + _SHELL_COLUMNS]
+            product = factor @ points.dual[columns].T
+            within = product <= limit - points.doubt
+            perhaps = product <= limit + points.doubt
+            if np.count_nonzero(perhaps) > np.count_nonzero(within):
+                at, column = np.nonzero(perhaps & ~within)
+                exact = differences(centers[at], points.points[columns[column]])
+                excess = exact - self.radius * self.radius
+                within[at, column] = excess <= 0
+                sums.tied[members[at[np.abs(excess) <= points.doubt]]] = True
+            sums.payload[members] += within.astype(np.float64) @ points.payload[columns]
+
+
+@dataclass
+class Sums:
+    """What balls hold: sums of ``Points.payload``, (centers, features + 2), and whether a point
+    is so close to the radius that the last bits of the centre decide about it."""
+
+    points: Points
+    payload: Floats
+    tied: Bools
+
+    @classmethod
+    def of(cls, points: Points, number: int) -> Sums:
+        payload = np.zeros((number, points.payload.shape[1]))
+        return cls(points, payload, np.zeros(number, dtype=bool))
+
+    @property
+    def mean(self) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(self.payload[:, :-2] / self.payload[:, -2:-1], dtype=np.float64)
+
+    @property
+    def height(self) -> Floats:
+        """How many rows a ball holds."""
+        return self.payload[:, -2]
+
+    @property
+    def name(self) -> Floats:
+        """The same number for two balls exactly when they hold the same points."""
+        return self.payload[:, -1]
+
+    def replace(self, at: int, held: Ints) -> None:
+        """Says which points (any of them repeated) ball ``at`` holds."""
+        self.payload[at] = self.points.payload[np.unique(held)].sum(axis=0)
