@@ -43,5 +43,8 @@ METHODS: Mapping[str, Callable[[], Forecaster]] = {
     "bnsl": rivals.bnsl,
     "logistic": rivals.logistic,
     "irt": rivals.irt,
+    "loss": rivals.loss,
+    "two-step": rivals.two_step,
+    "cod-kmeans": rivals.cod_kmeans,
     "last": rivals.last,
 }

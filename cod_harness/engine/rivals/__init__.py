@@ -1,6 +1,6 @@
 """What COD is measured against: other ways to forecast a benchmark, each as its source has it.
 
-Most are one law over log compute, fitted to one score a rung; they differ in the law and in what
+All are a law over log compute, fitted to scores of the rungs; they differ in the law and in what
 the score is.  All are fitted by the routine that fits COD's laws, with several starts, bounds and
 the variance of sampling in the weights, and all have their interval from `band`.
 """
@@ -8,8 +8,10 @@ the variance of sampling in the weights, and all have their interval from `band`
 from __future__ import annotations
 
 from ..laws import EQ4, F3
+from .groups import GroupScale
 from .latent import AbilityScale
-from .laws import BNSL, CONSTANT, LOGISTIC, POWER_TO_ZERO, STRAIGHT
+from .laws import BNSL, CONSTANT, LOGISTIC, POWER, POWER_TO_ZERO, STRAIGHT
+from .losses import FALLING, FALLING_TO_FLOOR, LossScale
 from .scales import AccuracyScale, LastRungScale, LogNegLogScale, NegLogScale
 from .trend import TrendForecaster
 
@@ -59,3 +61,18 @@ def irt() -> TrendForecaster:
 def last() -> TrendForecaster:
     """What the largest rung has."""
     return TrendForecaster(CONSTANT, LastRungScale())
+
+
+def loss() -> TrendForecaster:
+    """A power law in the model's loss, then a logistic curve from loss to accuracy."""
+    return TrendForecaster(POWER, LossScale(FALLING))
+
+
+def two_step() -> TrendForecaster:
+    """A power law in the task's loss, then a sigmoid with a floor (OLMo's ladders, 2412.04403)."""
+    return TrendForecaster(POWER, LossScale(FALLING_TO_FLOOR, ideal=True))
+
+
+def cod_kmeans() -> TrendForecaster:
+    """COD without its map: Eq. 4 on each group that K-Means finds, added up."""
+    return TrendForecaster(EQ4, GroupScale(), charge=EQ4.charge(_STEEPNESS))

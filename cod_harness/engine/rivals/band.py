@@ -9,7 +9,7 @@ as far as the rungs are few.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..arrays import Floats
 from ..fitting import fit
 from ..laws import Law
 from ..measurements import MIN_RUNGS
+from .scales import Scores
 
 REPLICATES = 100
 PRIOR_SHOCK = 0.04  # accuracy, at an accuracy of a half
@@ -29,29 +30,32 @@ _LOOK_BACK = 3  # rungs held out, one more each time, to see the drift
 class Trend:
     """A law fitted to scores over the rungs.
 
-    x (m,) log compute about the reference; scores, sigma (m,); theta (p,); charge (p,);
-    accuracy: of scores.
+    x (m,) log compute about the reference; observed (m,) accuracies of the whole benchmark;
+    theta (groups, p); charge (p,); accuracy: of scores.
     """
 
     law: Law
     x: Floats
-    scores: Floats
-    sigma: Floats
+    observed: Floats
+    scores: Scores
     theta: Floats
     charge: Floats
     accuracy: Callable[[Floats], Floats]
 
     def at(self, x: float) -> float:
         """Accuracy at log compute x about the reference."""
-        return float(self.accuracy(self.law.curve(self.theta[None], np.array([x])))[0, 0])
+        each = self.accuracy(self.law.curve(self.theta, np.array([x])))[:, 0]
+        return float(each @ self.scores.shares)
 
-    def refitted(self, kept: Floats) -> Trend:
-        """The law fitted to the first rungs alone, those with x in ``kept``."""
-        few = np.isin(self.x, kept)
-        x, scores, sigma = self.x[few], self.scores[few], self.sigma[few]
-        start = self.theta[None, None]
-        found = fit(self.law, x, scores[None], sigma[None], start, self.charge)
-        return Trend(self.law, x, scores, sigma, found.theta[0], self.charge, self.accuracy)
+    def up_to(self, x: float) -> Trend:
+        """The law fitted to the rungs up to and with x alone."""
+        low = self.x <= x
+        scores = Scores(self.scores.values[:, low], self.scores.sigma[:, low], self.scores.shares)
+        start = self.theta[:, None]
+        found = fit(self.law, self.x[low], scores.values, scores.sigma, start, self.charge)
+        return replace(
+            self, x=self.x[low], observed=self.observed[low], scores=scores, theta=found.theta
+        )
 
 
 def interval(
@@ -62,24 +66,28 @@ def interval(
     if replicates < 1:
         return mean, mean
     random = np.random.default_rng(seed)
-    law, x = trend.law, trend.x
-    fitted = law.curve(trend.theta[None], x)[0]
+    law, x, shares = trend.law, trend.x, trend.scores.shares
+    fitted = law.curve(trend.theta, x)
     accuracy = trend.accuracy(fitted)
     shock, degrees = _shock(trend, accuracy)
-    shifts = random.standard_t(degrees, size=(replicates, len(x))) * shock * give(accuracy)
-    # A shock is in accuracy, the law in scores: the local slope turns one into the other.
+    # A shock is a rung's, common to its groups.  It is in accuracy, the law in scores: the local
+    # slope turns one into the other.
+    shocks = random.standard_t(degrees, size=(replicates, 1, len(x))) * shock
+    moved = fitted + shocks * give(accuracy) * _scores_per_accuracy(trend, fitted)
+    flat = (replicates * len(shares), len(x))
     refits = fit(
         law,
         x,
-        fitted + shifts * _scores_per_accuracy(trend, fitted),
-        np.broadcast_to(trend.sigma, shifts.shape),
-        np.broadcast_to(trend.theta, (replicates, 1, len(trend.theta))),
+        moved.reshape(flat),
+        np.broadcast_to(trend.scores.sigma, moved.shape).reshape(flat),
+        np.tile(trend.theta, (replicates, 1))[:, None],
         trend.charge,
     )
-    draws = trend.accuracy(law.curve(refits.theta, np.array([x_target])))[:, 0]
+    each = trend.accuracy(law.curve(refits.theta, np.array([x_target]))[:, 0])
+    draws = each.reshape(replicates, -1) @ shares
     drift, drift_degrees = _drift(trend)
-    steps = np.sqrt(shock**2 + drift**2 * steps_beyond(x, x_target))
-    draws += random.standard_t(min(degrees, drift_degrees), size=replicates) * steps * give(draws)
+    step = np.sqrt(shock**2 + drift**2 * steps_beyond(x, x_target))
+    draws += random.standard_t(min(degrees, drift_degrees), size=replicates) * step * give(draws)
     tail = 50.0 * (1.0 - level)
     low, high = np.percentile(np.clip(draws, 0.0, 1.0), [tail, 100.0 - tail])
     return float(min(low, mean)), float(max(high, mean))
@@ -99,30 +107,30 @@ def steps_beyond(x: Floats, x_target: float) -> float:
 
 def _shock(trend: Trend, fitted: Floats) -> tuple[float, float]:
     """Scale and degrees of freedom of a rung's shock, from the residuals in accuracy."""
-    misses = (trend.accuracy(trend.scores) - fitted) / give(fitted)
-    spare = max(len(trend.x) - len(trend.theta), 0)
-    degrees = spare + PRIOR_WEIGHT
-    return float(np.sqrt((misses @ misses + PRIOR_WEIGHT * PRIOR_SHOCK**2) / degrees)), degrees
+    shares = trend.scores.shares
+    miss = trend.observed - shares @ fitted
+    size = miss / np.maximum(shares @ give(fitted), 0.1)
+    degrees = max(len(trend.x) - trend.theta.shape[1], 0) + PRIOR_WEIGHT
+    return float(np.sqrt((size @ size + PRIOR_WEIGHT * PRIOR_SHOCK**2) / degrees)), degrees
 
 
 def _drift(trend: Trend) -> tuple[float, float]:
     """Scale per square root of a step, and degrees of freedom, of the drift off the law."""
     amounts = np.unique(trend.x)
     seen = []
-    for last in range(max(MIN_RUNGS, len(amounts) - _LOOK_BACK), len(amounts)):
-        lower = trend.refitted(amounts[:last])
-        target = amounts[last]
-        here = trend.x == target
-        truth = trend.accuracy(trend.scores[here]).mean()
-        miss = (lower.at(float(target)) - truth) / float(give(np.array([truth]))[0])
-        seen.append(miss / np.sqrt(max(steps_beyond(lower.x, float(target)), 1.0)))
+    for place in range(max(MIN_RUNGS, len(amounts) - _LOOK_BACK), len(amounts)):
+        target = float(amounts[place])
+        lower = trend.up_to(float(amounts[place - 1]))
+        truth = float(trend.observed[trend.x == target].mean())
+        miss = (lower.at(target) - truth) / float(give(np.array([truth]))[0])
+        seen.append(miss / np.sqrt(max(steps_beyond(lower.x, target), 1.0)))
     degrees = len(seen) + PRIOR_WEIGHT
     square = float(np.square(seen).sum()) + PRIOR_WEIGHT * PRIOR_DRIFT**2
     return float(np.sqrt(square / degrees)), degrees
 
 
 def _scores_per_accuracy(trend: Trend, scores: Floats) -> Floats:
-    """(m,) change of score per change of accuracy; 0 where accuracy hardly answers."""
-    step = 1e-4 * max(float(np.ptp(trend.scores)), 1e-3)
+    """Change of score per change of accuracy, like scores; 0 where accuracy hardly answers."""
+    step = 1e-4 * max(float(np.ptp(trend.scores.values)), 1e-3)
     slope = (trend.accuracy(scores + step) - trend.accuracy(scores - step)) / (2.0 * step)
     return np.divide(1.0, slope, out=np.zeros_like(slope), where=np.abs(slope) > 1e-3)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..arrays import Floats
 from ..measurements import Measurements
-from .scales import NOISE_FLOOR, NoScore
+from .scales import NOISE_FLOOR, NoScoreError, Scores, whole
 
 Link = Callable[[Floats], Floats]
 
@@ -53,7 +53,7 @@ class AbilityScale:
         self.link = link
         self.recent = recent
 
-    def scores(self, ladder: Measurements, losses: Floats) -> tuple[Floats, Floats]:
+    def scores(self, ladder: Measurements, losses: Floats) -> Scores:
         draws = np.where(ladder.n_samples > 0, ladder.n_samples, _ANALYTIC_DRAWS)
         right = ladder.rates * draws
         # Questions of the same answers are one row: with one draw each there are few of them.
@@ -61,7 +61,7 @@ class AbilityScale:
         right, wrong = rows[:, : right.shape[1]], rows[:, right.shape[1] :]
         wrong = wrong - right
         if not wrong.any():
-            raise NoScore("every question was always answered: nothing is left to forecast")
+            raise NoScoreError("every question was always answered: nothing is left to forecast")
         ability, self.masses_ = estimated(right, wrong, counts.astype(float), self.link)
         accuracy = self.accuracy(ability)
         step = 1e-3
@@ -69,7 +69,7 @@ class AbilityScale:
         sampling = accuracy * (1.0 - accuracy) / draws.sum(axis=0)
         sigma = np.sqrt(sampling / np.maximum(slope, 0.02) ** 2 + (NOISE_FLOOR / 0.35) ** 2)
         late = ladder.compute >= np.unique(ladder.compute)[-3]
-        return ability, sigma / np.sqrt(np.where(late, self.recent, 1.0))
+        return whole(ability, sigma / np.sqrt(np.where(late, self.recent, 1.0)))
 
     def accuracy(self, score: Floats) -> Floats:
         return np.asarray(self.link(score[..., None] - _GRID) @ self.masses_)

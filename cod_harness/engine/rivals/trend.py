@@ -22,7 +22,7 @@ from ..forecast import (
 from ..laws import Law
 from ..measurements import Measurements, measurements
 from . import band
-from .scales import NoScore, Scale, accuracy_variance
+from .scales import NoScoreError, Scale, accuracy_variance
 
 _WHOLE = Subset(float("nan"), 1.0)  # no question is left out, so there is no subset to speak of
 
@@ -30,13 +30,14 @@ Self = TypeVar("Self", bound="TrendForecaster")
 
 
 class TrendForecaster:
-    """A law over log compute, fitted to one score a rung, read at the target.
+    """A law over log compute, fitted to the rungs' scores, read at the target.
 
     law: of the scores; scale: what the scores are; charge (p,) as in `fitting.fit`, None for
     none; n_replicates: refits behind an interval, 0 for none; random_state: their seed.
 
-    Attributes: theta_ (p,), the law's parameters about the middle of the ladder; rung_accuracy_
-    and rung_error_ (m,), measured, in the order given.
+    Attributes: theta_ (groups, p), the law's parameters about the middle of the ladder, one group
+    being the whole benchmark for most scales; rung_accuracy_ and rung_error_ (m,), measured, in
+    the order given.
     """
 
     theta_: Floats
@@ -80,15 +81,21 @@ class TrendForecaster:
         self._missing = self._unfit(ladder)
         if not self._missing:
             try:
-                scores, sigma = self.scale.scores(ladder, rung_losses(losses, ladder))
-            except NoScore as reason:
+                scores = self.scale.scores(ladder, rung_losses(losses, ladder))
+            except NoScoreError as reason:
                 self._missing = str(reason)
             else:
                 x = log_compute - self._log_reference
-                self._fits = fit(self.law, x, scores[None], sigma[None], charge=self.charge)
-                self.theta_ = self._fits.theta[0]
+                self._fits = fit(self.law, x, scores.values, scores.sigma, charge=self.charge)
+                self.theta_ = self._fits.theta
                 self._trend = band.Trend(
-                    self.law, x, scores, sigma, self.theta_, self.charge, self.scale.accuracy
+                    self.law,
+                    x,
+                    self._accuracy,
+                    scores,
+                    self.theta_,
+                    self.charge,
+                    self.scale.accuracy,
                 )
         return self
 
@@ -158,8 +165,8 @@ def bound_reasons(law: Law, fits: Fits) -> list[str]:
     if "b" not in law.parameters:
         return []
     place = law.parameters.index("b")
-    if fits.at_lower[0, place]:
+    if fits.at_lower[:, place].all():
         return ["the ladder does not rise: the law sits on the bound of no trend"]
-    if fits.at_upper[0, place]:
+    if fits.at_upper[:, place].all():
         return ["the law sits on the bound of its steepness: the rungs do not show how fast it is"]
     return []
