@@ -19,8 +19,6 @@ Forecast what a big model will score on benchmarks, from a ladder of small ones.
                                              that for every model of a ladder, then the forecast
   cod-harness forecast OUT --ladder LADDER.yaml
                                              forecasts from pass rates captured before
-  cod-harness ingest DIR --ladder LADDER.yaml
-                                             pass rates out of earlier runs or tables
   cod-harness tasks                          the benchmark configurations that ship
   cod-harness demo                           the whole job on the ladder that ships
 
@@ -86,6 +84,12 @@ def _forecast(words: Sequence[str]) -> int:
     parser.add_argument(
         "--allow-mismatch", action="store_true", help="go on where rungs were run differently"
     )
+    parser.add_argument(
+        "--clusters", metavar="FILE", help="use the clusters of another ladder, saved before"
+    )
+    parser.add_argument(
+        "--save-clusters", metavar="FILE", help="save the clusters (.parquet) for another ladder"
+    )
     asked = parser.parse_args(words)
 
     from cod_harness.ladder.files import write_whole
@@ -93,18 +97,26 @@ def _forecast(words: Sequence[str]) -> int:
     from cod_harness.ladder.manifest import Ladder
     from cod_harness.ladder.passrates import read_passrates
     from cod_harness.report.document import document_text, forecast_document, write_document
+    from cod_harness.report.saved_clusters import Fit, SavedClusters
     from cod_harness.report.table import forecast_table
 
     ladder = Ladder.read(asked.ladder)
+    rates = read_passrates(asked.paths, ladder)
+    fits: list[Fit] = []
     document = forecast_document(
-        read_passrates(asked.paths, ladder),
+        rates,
         ladder,
         methods=[name for name in asked.method.split(",") if name],
         targets=asked.target,
         compute=_parsed("--compute", asked.compute, number) if asked.compute else None,
         level=_level(asked.level),
         allow_mismatch=asked.allow_mismatch,
+        clusters=SavedClusters.read(asked.clusters) if asked.clusters else None,
+        on_clusters=lambda evidence, model: fits.append((evidence, model)),
     )
+    if asked.save_clusters:
+        method = document["settings"]["clusters_of"]
+        SavedClusters.of(rates, ladder, method, fits).write(asked.save_clusters)
     if asked.json == "-":
         sys.stdout.write(document_text(document))
         return 0

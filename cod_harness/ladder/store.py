@@ -64,7 +64,7 @@ def read_store(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, Settings]:
         InputError: no such file, not Parquet, not ours, of a later schema, or wrong in itself.
     """
     path = Path(path)
-    settings = _settings(path)
+    settings = read_metadata(path, _METADATA_KEY)
     if settings is None:
         raise InputError(f"{path}: holds no settings of ours; give it as a table, or capture again")
     if settings.get("schema") != SCHEMA:
@@ -81,7 +81,7 @@ def is_store(path: str | os.PathLike[str]) -> bool:
     Raises:
         InputError: it isn't readable as Parquet.
     """
-    return _settings(Path(path)) is not None
+    return read_metadata(Path(path), _METADATA_KEY) is not None
 
 
 def runs_of(settings: Settings) -> list[Settings]:
@@ -92,7 +92,12 @@ def runs_of(settings: Settings) -> list[Settings]:
     return [settings]
 
 
-def _settings(path: Path) -> Settings | None:
+def read_metadata(path: Path, key: bytes) -> Settings | None:
+    """The JSON object that a Parquet file of ours carries under a key; None if it has no such key.
+
+    Raises:
+        InputError: no such file, not Parquet, or no JSON object there.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -102,7 +107,7 @@ def _settings(path: Path) -> Settings | None:
         metadata = pq.read_schema(path).metadata or {}
     except (pa.ArrowException, OSError) as error:
         raise unreadable_parquet(path, error) from None
-    text = metadata.get(_METADATA_KEY)
+    text = metadata.get(key)
     if text is None:
         return None
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +18,7 @@ from cod_harness.ladder.files import date_stamp, write_whole
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.report.evidence import (
+    CLUSTERING,
     Evidence,
     check_rungs,
     fitted,
@@ -25,6 +26,8 @@ from cod_harness.report.evidence import (
     task_evidence,
 )
 from cod_harness.report.plain import plain, provenance
+from cod_harness.report.quality import difficulty_deciles
+from cod_harness.report.saved_clusters import SavedClusters, document_hashes
 from cod_harness.report.targets import chosen_targets
 
 if TYPE_CHECKING:
@@ -46,6 +49,8 @@ def forecast_document(
     compute: float | None = None,
     level: float = DEFAULT_LEVEL,
     allow_mismatch: bool = False,
+    clusters: SavedClusters | None = None,
+    on_clusters: Callable[[Evidence, COD], object] | None = None,
 ) -> Document:
     """Forecast every task of some pass rates for some targets.
 
@@ -61,29 +66,39 @@ def forecast_document(
         level: coverage of the intervals, in (0, 1).
         allow_mismatch: forecast although runs differ in settings or content; the differences
             then stand in the notes.
+        clusters: clusters learnt elsewhere, used instead of new ones; only `CLUSTERING` methods.
+        on_clusters: called for each task with its evidence and the model whose clusters the
+            document shows.
 
     Returns:
         The document, plain JSON values only; see `schema`. A number that doesn't exist is None.
 
     Raises:
-        InputError: an unknown method or target, no target, too few rungs, or runs that differ.
+        InputError: an unknown method or target, no target, too few rungs, runs that differ, or
+            clusters of other questions.
     """
     from cod_harness.engine import METHODS
 
-    methods = _chosen_methods(methods, METHODS)
+    methods = chosen_methods(methods, METHODS)
     aims = chosen_targets(ladder, targets, compute)
     if not 0 < level < 1:
         raise InputError(f"the level {level:g} is not between 0 and 1; write 0.9 for 90 %")
     check_rungs(rates, ladder)
     notes = [*rates.notes, *mismatches(rates, allow_mismatch)]
+    if clusters is not None:
+        notes += _transfer(clusters, methods, rates)
     # The cluster tables show the first method that clusters, else the default one.
-    shown = next((name for name in methods if name.startswith("cod")), DEFAULT_METHOD)
+    shown = next((name for name in methods if name in CLUSTERING), DEFAULT_METHOD)
     forecasts: list[dict[str, Any]] = []
     tasks: dict[str, Any] = {}
     for task in rates.tasks:
         evidence = task_evidence(rates, ladder, task)
         notes += evidence.notes
         models: dict[str, Forecaster] = {}
+        labels = None
+        if clusters is not None and not evidence.problem:
+            hashes = document_hashes(rates, task)
+            labels = clusters.labels(task, evidence.questions, hashes)
         for aim in aims:
             observed, note = measured_accuracy(rates, evidence, aim.name)
             notes += [note] if note else []
@@ -93,12 +108,15 @@ def forecast_document(
                     result = _no_forecast(evidence.problem, level)
                 else:
                     if method not in models:
-                        models[method] = fitted(METHODS[method](), evidence)
+                        models[method] = fitted(METHODS[method](), evidence, labels)
                     result = _forecast(models[method].forecast(aim.compute, level))
                 forecasts.append({**entry, "method": method, **result, "observed": observed})
         if shown not in models and not evidence.problem:
-            models[shown] = fitted(METHODS[shown](), evidence)
-        tasks[task] = _task(evidence, cast("COD | None", models.get(shown)))
+            models[shown] = fitted(METHODS[shown](), evidence, labels)
+        model = cast("COD | None", models.get(shown))
+        if on_clusters and model is not None:
+            on_clusters(evidence, model)
+        tasks[task] = _task(evidence, model)
     document = {
         "schema": SCHEMA,
         "forecasts": forecasts,
@@ -110,6 +128,7 @@ def forecast_document(
             "level": level,
             "allow_mismatch": allow_mismatch,
             "clusters_of": shown,
+            "clusters_from": None if clusters is None else str(clusters.path or "memory"),
             "notes": list(dict.fromkeys(notes)),
             "tasks": _task_settings(rates),
         },
@@ -143,13 +162,31 @@ def schema() -> dict[str, Any]:
     return loaded
 
 
-def _chosen_methods(methods: Sequence[str], known: Mapping[str, Any]) -> tuple[str, ...]:
+def chosen_methods(methods: Sequence[str], known: Mapping[str, Any]) -> tuple[str, ...]:
+    """The methods, each once; raises InputError where one is unknown or none is given."""
     for method in methods:
         if method not in known:
             raise InputError(f"no method {method!r}; there are {', '.join(sorted(known))}")
     if not methods:
         raise InputError(f"no method given; there are {', '.join(sorted(known))}")
     return tuple(dict.fromkeys(methods))
+
+
+def _transfer(clusters: SavedClusters, methods: Sequence[str], rates: PassRates) -> Iterator[str]:
+    """Notes on the use of clusters from elsewhere; InputError for methods that take none."""
+    others = [method for method in methods if method not in CLUSTERING]
+    if others:
+        raise InputError(
+            f"{', '.join(others)}: takes no clusters from a file, only {' and '.join(CLUSTERING)} "
+            "do; leave it out of the methods, or forecast without the file"
+        )
+    yield (
+        f"clusters of {clusters.path or 'memory'}, made by {clusters.settings.get('method')} on "
+        f"the ladder {clusters.settings.get('ladder')}"
+    )
+    unused = [task for task in clusters.tasks if task not in rates.tasks]
+    if unused:
+        yield f"clusters of {', '.join(unused)} not used: no pass rates of these tasks"
 
 
 def mismatches(rates: PassRates, allowed: bool) -> list[str]:
@@ -202,6 +239,9 @@ def _task(evidence: Evidence, fitted: COD | None) -> dict[str, Any]:
         "classes": _class_counts(evidence, fitted),
         "clusters": [] if fitted is None else [_cluster(one) for one in fitted.clusters_],
         "mapping": None if fitted is None else _mapping(evidence, fitted),
+        "quality": (
+            None if fitted is None else difficulty_deciles(rates, fitted.classes_, CLASSES)
+        ),
         "rungs": [
             {
                 "name": model.name,

@@ -16,6 +16,9 @@ from cod_harness.ladder.passrates import PassRates
 if TYPE_CHECKING:
     from cod_harness.engine import Forecaster
 
+# Methods that are `COD`: with clusters to show, and able to take them from elsewhere.
+CLUSTERING = ("cod", "cod-paper")
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -127,15 +130,22 @@ def _problem(rungs: Sequence[Model], questions: int) -> str:
     return ""
 
 
-def fitted(method: Forecaster, evidence: Evidence) -> Forecaster:
-    """A method, fitted to the evidence of one task that has no problem."""
+def fitted(
+    method: Forecaster, evidence: Evidence, labels: npt.NDArray[np.intp] | None = None
+) -> Forecaster:
+    """A method, fitted to the evidence of one task that has no problem.
+
+    labels (n,) are clusters learnt elsewhere, for a method that takes them (`CLUSTERING`).
+    """
     anchors = evidence.anchor_rates if evidence.anchors else None
+    clusters = {} if labels is None else {"labels": labels}
     return method.fit(
         evidence.rates,
         evidence.compute,
         evidence.n_samples,
         anchors=anchors,
         losses=evidence.losses,
+        **clusters,
     )
 
 
