@@ -19,6 +19,10 @@ Forecast what a big model will score on benchmarks, from a ladder of small ones.
                                              that for every model of a ladder, then the forecast
   cod-harness forecast OUT --ladder LADDER.yaml
                                              forecasts from pass rates captured before
+  cod-harness ingest DIR --ladder LADDER.yaml
+                                             pass rates out of earlier runs or tables
+  cod-harness ablate OUT --ladder LADDER.yaml
+                                             the paper's ablation tables on your own ladder
   cod-harness tasks                          the benchmark configurations that ship
   cod-harness demo                           the whole job on the ladder that ships
 
@@ -62,6 +66,12 @@ def _ladder(words: Sequence[str]) -> int:
 
 def _demo(words: Sequence[str]) -> int:
     from cod_harness.demo.command import main
+
+    return main(words)
+
+
+def _ablate(words: Sequence[str]) -> int:
+    from cod_harness.commands.ablate import main
 
     return main(words)
 
@@ -214,6 +224,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "ladder": _ladder,
     "forecast": _forecast,
     "ingest": _ingest,
+    "ablate": _ablate,
     "tasks": _tasks,
     "demo": _demo,
 }

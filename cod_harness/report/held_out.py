@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cod_harness.ladder.manifest import Ladder, Model
@@ -11,15 +12,13 @@ from cod_harness.report.evidence import Evidence, Floats, measured_rates, task_e
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """One model on one task, and what a forecast of it may see.
+    """A model that was kept back from the evidence on one task.
 
     Attributes:
-        evidence: rungs and anchors without the model; it may have a problem.
-        model: the model kept back, a measured target or a rung.
+        model: a measured target, or a rung.
         rates: (n,) its pass rates on the questions of the evidence, for scoring alone.
     """
 
-    evidence: Evidence
     model: Model
     rates: Floats
 
@@ -30,26 +29,31 @@ class HeldOut:
         return self.model.compute
 
 
-def held_out_models(rates: PassRates, ladder: Ladder, task: str) -> tuple[list[HeldOut], list[str]]:
+def held_out_models(
+    rates: PassRates, ladder: Ladder, task: str
+) -> tuple[Evidence, list[HeldOut], list[str]]:
     """The measured targets of one task; where there are none, its largest rung.
 
-    A rung is kept back together with every rung of its compute. The second value are notes on
-    what was left out.
+    A rung is kept back together with every rung of the same compute.
+
+    Returns:
+        What a forecast of the models may see (it may have a problem), the models, and notes on
+        what was left out.
     """
     evidence = task_evidence(rates, ladder, task)
-    points, notes = _scored(rates, evidence, ladder.targets)
+    points, notes = _measured(rates, evidence, ladder.targets)
     if not points and evidence.rungs:
-        largest = max(evidence.compute)
+        largest = evidence.rungs[-1].compute
         hidden = tuple(model for model in evidence.rungs if model.compute == largest)
         smaller = tuple(model for model in ladder.rungs if model not in hidden)
         evidence = task_evidence(rates, replace(ladder, rungs=smaller), task)
-        points, more = _scored(rates, evidence, hidden)
+        points, more = _measured(rates, evidence, hidden)
         notes += more
-    return points, [*evidence.notes, *notes]
+    return evidence, points, [*evidence.notes, *notes]
 
 
-def _scored(
-    rates: PassRates, evidence: Evidence, models: tuple[Model, ...]
+def _measured(
+    rates: PassRates, evidence: Evidence, models: Sequence[Model]
 ) -> tuple[list[HeldOut], list[str]]:
     points, notes = [], []
     for model in models:
@@ -58,5 +62,5 @@ def _scored(
         measured, note = measured_rates(rates, evidence, model.name)
         notes += [note] if note else []
         if measured is not None:
-            points.append(HeldOut(evidence, model, measured))
+            points.append(HeldOut(model, measured))
     return points, notes

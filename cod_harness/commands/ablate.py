@@ -1,0 +1,72 @@
+"""`cod-harness ablate`: the paper's ablation tables on one's own ladder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cod_harness.arguments import ArgumentParser
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse, ablate, print and write. Returns the exit status."""
+    parser = ArgumentParser(
+        prog="cod-harness ablate",
+        allow_abbrev=False,
+        description="Change one thing about the recipe at a time and score its forecasts of "
+        "measured targets, or of the largest rung where no target was measured. With one output "
+        "folder as PATH the JSON goes into it as cod_ablation_<date>.json.",
+    )
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="output folder, pass-rate file or table"
+    )
+    parser.add_argument("--ladder", required=True, metavar="LADDER.yaml")
+    parser.add_argument(
+        "--what",
+        metavar="A,...",
+        help="clustering, law, thresholds, map, anchors (default: all that the ladder allows)",
+    )
+    parser.add_argument(
+        "--base", metavar="METHOD", default="cod-paper", help="cod-paper (default) or cod"
+    )
+    parser.add_argument("--by-task", action="store_true", help="also the error of every forecast")
+    parser.add_argument(
+        "--json", metavar="FILE", help="where the JSON goes; - is standard output, then no table"
+    )
+    parser.add_argument(
+        "--allow-mismatch", action="store_true", help="go on where rungs were run differently"
+    )
+    asked = parser.parse_args(words)
+
+    from cod_harness.ladder.files import date_stamp, write_whole
+    from cod_harness.ladder.manifest import Ladder
+    from cod_harness.ladder.passrates import read_passrates
+    from cod_harness.report.ablation import ablation_document
+    from cod_harness.report.ablation_table import ablation_table
+    from cod_harness.report.document import document_text
+
+    ladder = Ladder.read(asked.ladder)
+    document = ablation_document(
+        read_passrates(asked.paths, ladder),
+        ladder,
+        what=None if asked.what is None else [name for name in asked.what.split(",") if name],
+        base=asked.base,
+        allow_mismatch=asked.allow_mismatch,
+        progress=lambda line: print(f"cod-harness: {line}", file=sys.stderr, flush=True),
+    )
+    if asked.json == "-":
+        sys.stdout.write(document_text(document))
+        return 0
+    print(ablation_table(document, asked.by_task))
+    written = None
+    if asked.json:
+        written = write_whole(asked.json, document_text(document))
+    elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
+        name = f"cod_ablation_{date_stamp()}.json"
+        written = write_whole(Path(asked.paths[0]) / name, document_text(document))
+    for note in document["settings"]["notes"]:
+        print(f"cod-harness: {note}", file=sys.stderr)
+    if written:
+        print(f"cod-harness: ablations written to {written}", file=sys.stderr)
+    return 0
