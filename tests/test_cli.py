@@ -53,7 +53,7 @@ def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str,
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(["--help"], capsys)
     assert status == 0
-    for command in ("run", "ladder", "forecast", "ingest", "tasks", "demo"):
+    for command in ("run", "ladder", "forecast", "ingest", "ablate", "tasks", "demo"):
         assert f"cod-harness {command}" in out
 
 
