@@ -19,6 +19,8 @@ Forecast what a big model will score on benchmarks, from a ladder of small ones.
                                              that for every model of a ladder, then the forecast
   cod-harness forecast OUT --ladder LADDER.yaml
                                              forecasts from pass rates captured before
+  cod-harness backtest OUT --ladder LADDER.yaml
+                                             every method on results that are known by now
   cod-harness ingest DIR --ladder LADDER.yaml
                                              pass rates out of earlier runs or tables
   cod-harness ablate OUT --ladder LADDER.yaml
@@ -72,6 +74,12 @@ def _demo(words: Sequence[str]) -> int:
 
 def _ablate(words: Sequence[str]) -> int:
     from cod_harness.commands.ablate import main
+
+    return main(words)
+
+
+def _backtest(words: Sequence[str]) -> int:
+    from cod_harness.commands.backtest import main
 
     return main(words)
 
@@ -223,6 +231,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": _run,
     "ladder": _ladder,
     "forecast": _forecast,
+    "backtest": _backtest,
     "ingest": _ingest,
     "ablate": _ablate,
     "tasks": _tasks,

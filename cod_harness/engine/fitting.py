@@ -198,7 +198,8 @@ def _covariance(
     singular = values[:, 0] <= _SINGULAR * values[:, -1]
     inverse = np.where(values > _SINGULAR * values[:, -1:], 1.0 / np.maximum(values, 1e-300), 0.0)
     covariance = np.einsum("qpk,qk,qrk->qpr", vectors, inverse, vectors)
-    covariance *= (free[:, :, None] & free[:, None, :]) / scale[:, :, None] / scale[:, None, :]
+    with np.errstate(over="ignore"):  # a law without any pull on the points: inf says so
+        covariance *= (free[:, :, None] & free[:, None, :]) / scale[:, :, None] / scale[:, None, :]
     spare = np.maximum(len(x) - free.sum(axis=1), 1)
     excess = np.maximum(2.0 * cost / spare, 1.0)
     return covariance * excess[:, None, None], singular
