@@ -13,11 +13,12 @@ from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.report.ablation_bench import BASES, Bench, Variant
 from cod_harness.report.document import Document, mismatches
-from cod_harness.report.evidence import check_rungs
-from cod_harness.report.held_out import held_out_models
+from cod_harness.report.evidence import check_rungs, measured_rates
 from cod_harness.report.plain import plain, provenance
+from cod_harness.report.rolling import rolling_origins
 
 SCHEMA = "cod-ablation/1"
+_NOTHING = "no measured target, and no rung more than a forecast needs"
 _T = (0.0025, 0.005, 0.01, 0.02)  # of Figure A1
 # Of a row: the mean over forecasts of what each has.
 _MEANS = ("iad", "or", "tr", "clusters", "map_rmse", "map_pieces")
@@ -132,27 +133,29 @@ def ablation_document(
     check_rungs(rates, ladder)
     notes = [*rates.notes, *mismatches(rates, allow_mismatch)]
     outcomes: dict[str, list[Entry]] = {axis.name: [] for axis in chosen}
-    why = "no model beyond the rungs that a forecast needs"
     for place, task in enumerate(rates.tasks, 1):
         if progress:
             progress(f"[{place}/{len(rates.tasks)}] {task}")
-        evidence, points, told = held_out_models(rates, ladder, task)
+        origins, told = rolling_origins(rates, ladder, task, holdout=1)
         notes += told
-        if evidence.problem or not points:
-            why = f"{task}: {evidence.problem or 'no measured target, no rung to hold out'}"
-            notes.append(f"not scored: {why}")
+        if not origins:
+            notes.append(f"{task}: not scored, {_NOTHING}")
             continue
+        # The measured targets come first; the largest rung where there are none.
+        evidence = origins[0].evidence
         bench = Bench(evidence, base)
-        for axis in chosen:
-            if axis.name == "anchors" and not evidence.anchors:
-                continue
-            outcomes[axis.name] += [
-                bench.outcome(variant, point) for point in points for variant in axis.variants
-            ]
+        for hidden in origins[0].hidden:
+            column, _ = measured_rates(rates, evidence, hidden.model.name)
+            assert column is not None  # or it would not be among those that can be scored
+            for axis in chosen:
+                if axis.name != "anchors" or evidence.anchors:
+                    outcomes[axis.name] += [
+                        bench.outcome(variant, hidden, column) for variant in axis.variants
+                    ]
     for axis in chosen:
         if not outcomes[axis.name]:
             if what is not None or axis.name != "anchors":
-                raise InputError(_nothing(ladder, axis, why))
+                raise InputError(_nothing(ladder, axis))
             notes.append(f"no {axis.table} ({axis.name}): no anchor was measured")
     document = {
         "schema": SCHEMA,
@@ -192,17 +195,14 @@ def _chosen(what: Sequence[str] | None) -> list[Axis]:
     return [axis for axis in known.values() if axis.name in what]
 
 
-def _nothing(ladder: Ladder, axis: Axis, why: str) -> str:
+def _nothing(ladder: Ladder, axis: Axis) -> str:
     where = ladder.path or ladder.name
     if axis.name == "anchors":
         return (
             f"{where}: no anchor was measured, so nothing to ablate; list finished models of other "
             "families under `anchors:` and give their pass rates"
         )
-    return (
-        f"{where}: nothing to score: {why}; measure a target, or one rung more than a forecast "
-        "needs"
-    )
+    return f"{where}: nothing to score: {_NOTHING}; measure a target or a fifth rung"
 
 
 def _rows(axis: Axis, outcomes: Sequence[Entry]) -> list[dict[str, Any]]:

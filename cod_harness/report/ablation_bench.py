@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cod_harness.report.evidence import Evidence
-from cod_harness.report.held_out import HeldOut
+from cod_harness.report.evidence import Evidence, Floats
+from cod_harness.report.rolling import Hidden
 
 if TYPE_CHECKING:
     from cod_harness.engine import COD
@@ -47,28 +47,30 @@ class Bench:
         self._labels: dict[str, Ints] = {}
         self._models: dict[str, COD] = {}
 
-    def outcome(self, variant: Variant, point: HeldOut) -> dict[str, Any]:
-        """How one variant forecasts a model that was kept back, and what its clusters are like."""
+    def outcome(self, variant: Variant, hidden: Hidden, column: Floats) -> dict[str, Any]:
+        """How one variant forecasts a hidden model, and what its clusters are like.
+
+        column (n,) are the model's pass rates, for scoring alone.
+        """
         from cod_harness.engine.partitions import mean_distance
 
         model = self._fitted(variant)
-        forecast = model.forecast(point.compute)
+        forecast = model.forecast(hidden.compute)
         rates, labels = self.evidence.rates, model.labels_
         asked = (rates != 0).any(axis=1)
         predictable = model.classes_ == "predictable"
-        full = float(point.rates.mean())
-        subset = float(point.rates[predictable].mean()) if predictable.any() else np.nan
+        subset = float(column[predictable].mean()) if predictable.any() else np.nan
         return {
             "task": self.evidence.task,
-            "target": point.model.name,
-            "role": point.model.role,
-            "compute": point.compute,
+            "target": hidden.model.name,
+            "role": hidden.model.role,
+            "compute": hidden.compute,
             "variant": variant.name,
             "verdict": forecast.verdict,
             "reasons": list(forecast.reasons),
             "forecast": forecast.mean,
-            "observed": full,
-            "fe": 100 * (forecast.mean - full),
+            "observed": hidden.observed,
+            "fe": 100 * (forecast.mean - hidden.observed),
             "subset": {
                 "forecast": forecast.subset.mean,
                 "observed": subset,

@@ -18,7 +18,6 @@ from cod_harness.report.ablation import ablation_document, axes
 from cod_harness.report.ablation_bench import BASES
 from cod_harness.report.ablation_table import ablation_table
 from cod_harness.report.document import Document, forecast_document
-from cod_harness.report.held_out import held_out_models
 
 RUNGS = ("r1", "r2", "r3", "r4", "r5", "r6")
 # Columns of the simulated ladder: six rungs, an anchor beyond them, a target.
@@ -156,16 +155,6 @@ def test_the_largest_rung_is_held_out_where_no_target_is_measured() -> None:
     assert first["forecast"] == whole["forecasts"][0]["mean"]
 
 
-def test_rungs_of_the_same_compute_are_held_out_together() -> None:
-    frame = table(1)
-    frame = frame[frame["model"] != "big"]
-    alike = [replace(rung, compute=COMPUTE["r6"]) for rung in LADDER.rungs[-2:]]
-    ladder = replace(LADDER, rungs=(*LADDER.rungs[:-2], *alike))
-    evidence, points, _ = held_out_models(PassRates(frame), ladder, "t0")
-    assert [rung.name for rung in evidence.rungs] == ["r1", "r2", "r3", "r4"]
-    assert sorted(point.model.name for point in points) == ["r5", "r6"]
-
-
 def test_a_target_that_lacks_questions_is_told_and_not_scored() -> None:
     frame = table(1)
     frame = frame[(frame["model"] != "big") | (frame["question"] != "q0")]
@@ -220,7 +209,7 @@ def test_what_cannot_be_ablated(rates: PassRates) -> None:
         (rates, {"what": []}, "no ablation given"),
         (rates, {"base": "exp"}, "no recipe 'exp' to ablate; there are cod-paper, cod"),
         (no_anchor, {"what": ["anchors"]}, "no anchor was measured, so nothing to ablate"),
-        (four, {}, "simulated: nothing to score: t1: 3 rungs with data"),
+        (four, {}, "simulated: nothing to score: no measured target, and no rung more"),
     ]
     for given, chosen, message in faults:
         with pytest.raises(InputError, match=message):
