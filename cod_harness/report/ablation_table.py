@@ -88,7 +88,8 @@ def _summary(
         for row in axis["rows"]
     ]
     title = f"{axis['table']}: {axis['title']}, by {base}, {_counted(axis)}"
-    return [*textwrap.wrap(title, width), "", *grid(headers, cells, width)]
+    lines = textwrap.wrap(title, width, break_on_hyphens=False)
+    return [*lines, "", *grid(headers, cells, width)]
 
 
 def _counted(axis: Mapping[str, Any]) -> str:
