@@ -176,6 +176,9 @@ class _LadderFile:
         }
         name = texts["name"]
         what = f"{what} {name!r}"
+        task_losses: dict[str, float] = {}
+        if "loss" in entries and isinstance(entries["loss"][1], yaml.MappingNode):
+            task_losses = self.task_losses(entries.pop("loss")[1], what)
         numbers = {
             key: self.quantity(entries[key][1], f"{what}: {key}")
             for key in _NUMBER_KEYS
@@ -189,6 +192,7 @@ class _LadderFile:
             params=numbers.get("params"),
             tokens=numbers.get("tokens"),
             loss=numbers.get("loss"),
+            task_losses=task_losses,
             model=texts.get("model"),
             model_args=texts.get("model_args"),
             checkpoints=self.checkpoints(entries, what),
@@ -214,6 +218,16 @@ class _LadderFile:
         raise self.fault(
             node, f"{what} has no {' and no '.join(missing)}; its training compute needs them"
         )
+
+    def task_losses(self, node: yaml.MappingNode, what: str) -> dict[str, float]:
+        """Losses written as `loss: {TASK: 0.81, ...}`."""
+        found: dict[str, float] = {}
+        for key, value in node.value:
+            task = self.text(key, f"{what}: each task of loss")
+            if task in found:
+                raise self.fault(key, f"{what}: loss has the task {task!r} twice; keep one")
+            found[task] = self.quantity(value, f"{what}: loss on {task}")
+        return found
 
     def checkpoints(
         self, entries: dict[str, tuple[yaml.Node, yaml.Node]], what: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +28,7 @@ class Model:
         params: number of parameters, or None.
         tokens: training tokens, or None.
         loss: final training or validation loss, or None.
+        task_losses: losses on the right answers of single tasks, by task; often empty.
         model: lm-eval's `--model`, or None.
         model_args: lm-eval's `--model_args`, as written in the ladder file, or None.
         checkpoints: neighbouring checkpoints, as written, whose pass rates are averaged
@@ -41,10 +42,15 @@ class Model:
     params: float | None = None
     tokens: float | None = None
     loss: float | None = None
+    task_losses: Mapping[str, float] = field(default_factory=dict, hash=False)
     model: str | None = None
     model_args: str | None = None
     checkpoints: tuple[str, ...] = ()
     folder: Path | None = None
+
+    def loss_on(self, task: str) -> float | None:
+        """The loss on a task, else the model's own; None if neither is known."""
+        return self.task_losses.get(task, self.loss)
 
     def runs(self) -> list[tuple[str, str]]:
         """The evaluations this model needs: pairs (checkpoint, model_args).

@@ -59,10 +59,9 @@ class Evidence:
 
     @property
     def losses(self) -> Floats:
-        """(m,) losses of the rungs; NaN where the ladder tells none."""
-        return np.array(
-            [np.nan if model.loss is None else model.loss for model in self.rungs], dtype=float
-        )
+        """(m,) losses of the rungs on the task, or their own; NaN where the ladder tells none."""
+        losses = [model.loss_on(self.task) for model in self.rungs]
+        return np.array([np.nan if loss is None else loss for loss in losses], dtype=float)
 
 
 def task_evidence(rates: PassRates, ladder: Ladder, task: str) -> Evidence:

@@ -198,3 +198,26 @@ def test_locate_takes_a_checkpoint_that_is_the_models_own_for_the_checkpoint(
     located = Ladder.read(path).locate("pretrained=one")
     assert located is not None
     assert (located[0].name, located[1]) == ("a", "one")
+
+
+def test_a_loss_for_each_task(tmp_path: Path) -> None:
+    rungs = f"{{{model(loss='{arc: 0.81, mmlu: 1.3}')}}}"
+    rung = Ladder.read(write(tmp_path, f"rungs:\n- {rungs}")).rungs[0]
+    assert (rung.loss, rung.loss_on("arc"), rung.loss_on("piqa")) == (None, 0.81, None)
+    assert len({rung}) == 1  # still to be had in sets
+    (plain,) = Ladder.read(write(tmp_path, f"rungs:\n- {{{model(loss='2.9')}}}")).rungs
+    assert plain.loss_on("arc") == 2.9
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ("{arc: low}", "loss on arc is 'low', not a number"),
+        ("{arc: 0}", "loss on arc is 0; it must be above 0"),
+        ("{arc: 1, arc: 2}", "loss has the task 'arc' twice"),
+        ("[1, 2]", "loss must be text"),
+    ],
+)
+def test_wrong_task_losses(tmp_path: Path, loss: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Ladder.read(write(tmp_path, f"rungs:\n- {{{model(loss=loss)}}}"))

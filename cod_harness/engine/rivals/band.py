@@ -20,9 +20,10 @@ from ..measurements import MIN_RUNGS
 from .scales import Scores
 
 REPLICATES = 100
-PRIOR_SHOCK = 0.04  # accuracy, at an accuracy of a half
+# Chosen on the open ladders, where 90 % intervals hold about 87 % of the measured values.
+PRIOR_SHOCK = 0.03  # accuracy, at an accuracy of a half
 PRIOR_DRIFT = 0.05  # likewise, for the first of the ladder's typical spacings in log C
-PRIOR_WEIGHT = 4.0  # rungs' worth of evidence in each prior
+PRIOR_WEIGHT = 2.0  # rungs' worth of evidence in each prior
 _LOOK_BACK = 3  # rungs held out, one more each time, to see the drift
 
 
