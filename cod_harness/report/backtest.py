@@ -89,6 +89,7 @@ def backtest_document(
         raise InputError(
             f"{ladder.path or ladder.name}: nothing to score; a backtest needs four rungs below a "
             "measured target, or (without --holdout 0) a fifth rung"
+            + (f" ({notes[0]})" if notes else "")
         )
     jobs = [
         _Job(method, origin.evidence, tuple(one.compute for one in origin.hidden), level)
