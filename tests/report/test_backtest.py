@@ -123,7 +123,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("corrupted", ["big", "r7", "r5"])
+@pytest.mark.parametrize("corrupted", ["big", "r7"])
 def test_no_forecast_moves_when_what_it_is_scored_on_does(
     corrupted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,9 +134,9 @@ def test_no_forecast_moves_when_what_it_is_scored_on_does(
     spoilt = table.copy()
     spoilt.loc[hidden, "n_correct"] = np.random.default_rng(1).integers(0, 4, hidden.sum())
     before, after = (
-        backtest_document(PassRates(frame), ladder)["rows"] for frame in (table, spoilt)
+        backtest_document(PassRates(frame), ladder, holdout=2)["rows"] for frame in (table, spoilt)
     )
-    seen_later = {"big": (), "r7": ("big",), "r5": ("big", "r7", "r6")}[corrupted]
+    seen_later = {"big": (), "r7": ("big",)}[corrupted]
     moved = False
     for one, other in zip(before, after, strict=True):
         if one["target"] in seen_later:
