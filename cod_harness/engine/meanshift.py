@@ -14,6 +14,8 @@ and then; those steps, and the last one of every trajectory, are taken by scikit
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.cluster import MeanShift
 from sklearn.neighbors import NearestNeighbors
@@ -42,41 +44,63 @@ def mean_shift(rows: Floats, radius: float, each: Map) -> tuple[Floats, Ints]:
     return centers, nearest(centers, rows)
 
 
-def _summits(rows: Floats, radius: float, each: Map) -> tuple[Floats, Ints]:
+def _summits(rows: Floats, radius: float, each: Map) -> tuple[Floats, Floats]:
     """Where the trajectories of all seeds end, each place once, and how many rows made it."""
     points, index, counts = distinct(rows)
-    windows = Windows(Points(points, counts), radius)
-    search = NearestNeighbors(radius=radius).fit(rows)
     last_seed = np.zeros(len(points), dtype=np.intp)
     np.maximum.at(last_seed, index, np.arange(len(rows)))
-    before, means = points, points.copy()
-    ended: list[tuple[Floats, Floats, Ints]] = []
+    windows = Windows(Points(points, counts), radius)
+    tree = Tree(rows, index, radius)
+    ends = climbed(windows, points, last_seed, each, tree)
+    steps = [tree.step(mean) for mean in ends.before]
+    # scikit-learn keeps one height per place, that of the last seed to arrive there.
+    summits, place, _ = distinct(np.array([mean for mean, _ in steps]))
+    heights = np.zeros(len(summits))
+    by_seed = np.argsort(ends.seed)
+    heights[place[by_seed]] = np.array([height for _, height in steps])[by_seed]
+    return summits, heights
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Where trajectories ended, one row per window they ended with."""
+
+    before: Floats
+    """The centre of that window."""
+    mean: Floats
+    height: Floats
+    """How many rows are in it."""
+    seed: Ints
+    """The last seed among those that came here."""
+
+
+def climbed(
+    windows: Windows, starts: Floats, seeds: Ints, each: Map, tree: Tree | None = None
+) -> Ends:
+    """The ends of the trajectories from ``starts``, to the last bit where there is a ``tree``."""
+    before, means = starts, starts.copy()
+    ended: list[tuple[Floats, ...]] = []
     for iteration in range(_MAX_ITERATIONS + 1):
         window = windows.at(means, each)
-        if iteration > 0:  # seeds are given to the last bit
+        if tree is not None and iteration > 0:  # seeds are given to the last bit
             for at in np.flatnonzero(window.tied):
-                means[at] = _stepped(before[at], rows, search)[0]
-                window.replace(int(at), index[_within(means[at], search)])
-        arrived = window.mean
-        filled = window.height > 0
+                means[at] = tree.step(before[at])[0]
+                window.replace(int(at), tree.within(means[at]))
+        arrived, height, name = window.mean, window.height, window.name
         with np.errstate(invalid="ignore"):
-            still = np.linalg.norm(arrived - means, axis=1) <= _STOP * radius
-        stops = filled & (still | (iteration == _MAX_ITERATIONS))
-        ended.append((means[stops], window.name[stops], last_seed[stops]))
-        goes = np.flatnonzero(filled & ~stops)
+            still = np.linalg.norm(arrived - means, axis=1) <= _STOP * windows.radius
+        stops = (height > 0) & (still | (iteration == _MAX_ITERATIONS))
+        ended.append(tuple(part[stops] for part in (name, means, arrived, height, seeds)))
+        goes = np.flatnonzero((height > 0) & ~stops)
         if len(goes) == 0:
             break
-        first, last_seed = _merged(window.name[goes], last_seed[goes])
+        first, seeds = _merged(name[goes], seeds[goes])
         before, means = means[goes[first]], arrived[goes[first]]
-    ends, names, seeds = (np.concatenate(part) for part in zip(*ended, strict=True))
-    first, seeds = _merged(names, seeds)
-    stepped = [_stepped(end, rows, search) for end in ends[first]]
-    # scikit-learn keeps one height per place, that of the last seed to arrive there.
-    summits, place, _ = distinct(np.array([mean for mean, _ in stepped]))
-    heights = np.zeros(len(summits), dtype=np.intp)
-    by_seed = np.argsort(seeds)
-    heights[place[by_seed]] = np.array([height for _, height in stepped])[by_seed]
-    return summits, heights
+    names, before, means, heights, last = (
+        np.concatenate(parts) for parts in zip(*ended, strict=True)
+    )
+    first, seeds = _merged(names, last)
+    return Ends(before[first], means[first], heights[first], seeds)
 
 
 def _merged(names: Floats, seeds: Ints) -> tuple[Ints, Ints]:
@@ -87,18 +111,30 @@ def _merged(names: Floats, seeds: Ints) -> tuple[Ints, Ints]:
     return first, last
 
 
-def _within(mean: Floats, search: NearestNeighbors) -> Ints:
+class Tree:
+    """scikit-learn's own windows over the rows, in its order."""
+
+    def __init__(self, rows: Floats, index: Ints, radius: float) -> None:
+        self.rows = rows
+        self.index = index
+        self.search = NearestNeighbors(radius=radius).fit(rows)
+
+    def step(self, mean: Floats) -> tuple[Floats, int]:
+        """The next mean and how many rows made it."""
+        window = self.rows[_near(mean, self.search)]
+        return window.mean(axis=0), len(window)
+
+    def within(self, mean: Floats) -> Ints:
+        """The distinct points of the window, any of them repeated."""
+        return self.index[_near(mean, self.search)]
+
+
+def _near(mean: Floats, search: NearestNeighbors) -> Ints:
     found: Ints = search.radius_neighbors(mean[None], return_distance=False)[0]
     return found
 
 
-def _stepped(mean: Floats, rows: Floats, search: NearestNeighbors) -> tuple[Floats, int]:
-    """One step of scikit-learn's own, to the last bit, and how many rows made it."""
-    window = rows[_within(mean, search)]
-    return window.mean(axis=0), len(window)
-
-
-def without_near_duplicates(summits: Floats, heights: Ints, radius: float) -> Floats:
+def without_near_duplicates(summits: Floats, heights: Floats, radius: float) -> Floats:
     """The summits, highest first, less those within ``radius`` of a kept higher one.
 
     Equal heights are ordered by coordinates, as in scikit-learn.
@@ -109,7 +145,7 @@ def without_near_duplicates(summits: Floats, heights: Ints, radius: float) -> Fl
     search = NearestNeighbors(radius=radius).fit(summits)
     for i in range(len(summits)):
         if kept[i]:
-            kept[_within(summits[i], search)] = False
+            kept[_near(summits[i], search)] = False
             kept[i] = True
     return summits[kept]
 

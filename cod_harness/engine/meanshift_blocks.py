@@ -154,10 +154,10 @@ class Windows:
             inside = squared <= least
             shell = squared <= (self.radius + reach) ** 2 + self.points.doubt
             shell &= ~inside
-            common = inside.astype(np.float64) @ self.points.payload
-            for block, total, near in zip(portion, common, shell, strict=True):
+            for block, common, near in zip(portion, inside, shell, strict=True):
                 self._add_shell(sums, block.members, centers[block.members], np.flatnonzero(near))
-                sums.payload[block.members] += total
+                held = self.points.payload[np.flatnonzero(common)]
+                sums.payload[block.members] += held.sum(axis=0)
 
         for _ in each(fill, self.points.looks(blocks(centers))):
             pass

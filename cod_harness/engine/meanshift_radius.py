@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrays import Floats
+from .arrays import Floats, Ints
 from .meanshift_blocks import Block, Map, Points, blocks, differences, distinct
 
 _SLACK = 1 + 1e-6  # over what distances from the middles are rounded by
@@ -12,36 +12,43 @@ _TURN = 16  # blocks between two looks at whether the proof is complete
 
 
 def neighbourhood_radius(rows: Floats, quantile: float, largest: float, each: Map) -> float:
-    """``min(sklearn.cluster.estimate_bandwidth(rows, quantile=quantile), largest)``.
+    """``min(sklearn.cluster.estimate_bandwidth(rows, quantile=quantile), largest)``."""
+    points, _, counts = distinct(rows)
+    return mean_reach(points, counts, Points(points, counts), quantile, largest, each)
 
-    The mean over rows of the distance to the row's (n x quantile)-th neighbour, itself included.
+
+def mean_reach(
+    rows: Floats, weights: Ints, among: Points, quantile: float, largest: float, each: Map
+) -> float:
+    """The weighted mean over rows of the distance to the (n x quantile)-th nearest of the n rows
+    that ``among`` stands for, the row itself included; ``largest`` if it is above that.
+
     That distance changes no faster than the place it is taken from, so the one in the middle of
     a block of neighbours bounds those of its rows: from above, which says what points need
     no look, and from below, which often proves early that the mean is above ``largest``.
     """
-    distinct_rows, _, counts = distinct(rows)
-    points = Points(distinct_rows, counts)
-    rank = max(int(len(rows) * quantile), 1) - 1
-    groups = blocks(distinct_rows)
-    portions = points.looks(groups)
-    middles = np.concatenate([*each(lambda portion: _of_middles(points, portion, rank), portions)])
+    rank = max(int(among.counts.sum() * quantile), 1) - 1
+    groups = blocks(rows)
+    portions = among.looks(groups)
+    middles = np.concatenate([*each(lambda portion: _of_middles(among, portion, rank), portions)])
 
     def at_least(index: int) -> float:
         lower = np.maximum(middles[index] - groups[index].offsets, 0.0)
-        return float(counts[groups[index].members] @ lower)
+        return float(weights[groups[index].members] @ lower)
 
     def found(index: int) -> float:
-        reaches = _of_rows(points, groups[index], float(middles[index]), rank)
-        return float(counts[groups[index].members] @ reaches)
+        members = groups[index].members
+        reaches = _of_rows(rows[members], groups[index], among, float(middles[index]), rank)
+        return float(weights[members] @ reaches)
 
     lower = [at_least(index) for index in range(len(groups))]
-    enough = largest * len(rows) * _SLACK
+    number = int(weights.sum())
     total = 0.0
     for start in range(0, len(groups), _TURN):
-        if total + sum(lower[start:]) > enough:
+        if total + sum(lower[start:]) > largest * number * _SLACK:
             return largest
         total += sum(each(found, range(start, min(start + _TURN, len(groups)))))
-    return min(total / len(rows), largest)
+    return min(total / number, largest)
 
 
 def _of_middles(points: Points, portion: list[Block], rank: int) -> Floats:
@@ -53,15 +60,14 @@ def _of_middles(points: Points, portion: list[Block], rank: int) -> Floats:
     return np.sqrt(np.maximum(chosen, 0.0)).astype(np.float64)
 
 
-def _of_rows(points: Points, block: Block, from_middle: float, rank: int) -> Floats:
-    """Distance from each member of a block to its ``rank``-th nearest row."""
+def _of_rows(rows: Floats, block: Block, points: Points, from_middle: float, rank: int) -> Floats:
+    """Distance from each row of a block to its ``rank``-th nearest row."""
     slack = block.reach * 2 + from_middle * 1e-6 + 1e-6 + float(np.sqrt(points.doubt))
     squared = points.squared(block.middle[None])[0]
     nearer = squared < max(from_middle - slack, 0.0) ** 2
     columns = np.flatnonzero(~nearer & (squared <= (from_middle + slack) ** 2))
     rank -= int(points.counts[nearer].sum())
     columns = np.repeat(columns, points.counts[columns])
-    rows = points.points[block.members]
     factor, norms = points.centred(rows)
     product = factor @ points.dual[columns].T
     product += norms[:, None]

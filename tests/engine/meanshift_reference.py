@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.cluster import MeanShift, estimate_bandwidth
+from threadpoolctl import threadpool_limits
 
 
 def reference_radius(rows, quantile=0.1, fraction=0.1):
     return min(estimate_bandwidth(rows, quantile=quantile), fraction * np.sqrt(rows.shape[1]))
 
 
+@threadpool_limits.wrap(limits=1)  # searches are too small to be worth sharing out
 def reference_labels(rows, radius, smallest=10):
     labels = np.full(len(rows), -1)
     number = 0
