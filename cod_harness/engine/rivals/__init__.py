@@ -12,7 +12,7 @@ from .groups import GroupScale
 from .latent import AbilityScale
 from .laws import BNSL, CONSTANT, LOGISTIC, POWER, POWER_TO_ZERO, STRAIGHT
 from .losses import FALLING, FALLING_TO_FLOOR, LossScale
-from .scales import AccuracyScale, LastRungScale, LogNegLogScale, NegLogScale
+from .scales import NOISE_FLOOR, AccuracyScale, LastRungScale, LogNegLogScale, NegLogScale
 from .trend import TrendForecaster
 
 # As COD's laws: of laws that the points cannot tell apart, the slower.
@@ -44,8 +44,13 @@ def passrate() -> TrendForecaster:
 
 
 def bnsl() -> TrendForecaster:
-    """Broken neural scaling law with one break, on the error rate (arXiv 2210.14891)."""
-    return TrendForecaster(BNSL, AccuracyScale(), charge=BNSL.charge(_STEEPNESS))
+    """Broken neural scaling law with one break, on the error rate (arXiv 2210.14891).
+
+    Six parameters follow any short ladder: an error that stays has to be shown by the points, or
+    one rung that falls makes the law stop there.
+    """
+    charge = BNSL.charge(_STEEPNESS, rest=NOISE_FLOOR)
+    return TrendForecaster(BNSL, AccuracyScale(), charge=charge)
 
 
 def logistic() -> TrendForecaster:

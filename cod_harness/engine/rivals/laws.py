@@ -189,9 +189,11 @@ class BrokenPowerLaw:
     def upper(self) -> Floats:
         return np.array([0.99, 10.0, _STEEPEST, _STEEPEST, 60.0, 10.0])
 
-    def charge(self, scale: float) -> Floats:
-        """(6,) for `fitting.fit`: (c / scale)^2 on both slopes, nothing on the others."""
-        return np.array([scale**-2 if name in ("c0", "c1") else 0.0 for name in self.parameters])
+    def charge(self, scale: float, rest: float) -> Floats:
+        """(6,) for `fitting.fit`: (c / scale)^2 on both slopes, (a / rest)^2 on the error that
+        stays, nothing on the others."""
+        each = {"a": rest**-2, "c0": scale**-2, "c1": scale**-2}
+        return np.array([each.get(name, 0.0) for name in self.parameters])
 
     def starts(self, x: Floats, y: Floats) -> Floats:
         """One group per bend c1; in it floors, first slopes, breaks and widths."""
