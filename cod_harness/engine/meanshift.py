@@ -52,7 +52,7 @@ def _summits(rows: Floats, radius: float, each: Map) -> tuple[Floats, Floats]:
     windows = Windows(Points(points, counts), radius)
     tree = Tree(rows, index, radius)
     ends = climbed(windows, points, last_seed, each, tree)
-    steps = [tree.step(mean) for mean in ends.before]
+    steps = tree.steps(ends.before)
     # scikit-learn keeps one height per place, that of the last seed to arrive there.
     summits, place, _ = distinct(np.array([mean for mean, _ in steps]))
     heights = np.zeros(len(summits))
@@ -84,7 +84,7 @@ def climbed(
         window = windows.at(means, each)
         if tree is not None and iteration > 0:  # seeds are given to the last bit
             for at in np.flatnonzero(window.tied):
-                means[at] = tree.step(before[at])[0]
+                means[at] = tree.steps(before[at : at + 1])[0][0]
                 window.replace(int(at), tree.within(means[at]))
         arrived, height, name = window.mean, window.height, window.name
         with np.errstate(invalid="ignore"):
@@ -119,10 +119,10 @@ class Tree:
         self.index = index
         self.search = NearestNeighbors(radius=radius).fit(rows)
 
-    def step(self, mean: Floats) -> tuple[Floats, int]:
-        """The next mean and how many rows made it."""
-        window = self.rows[_near(mean, self.search)]
-        return window.mean(axis=0), len(window)
+    def steps(self, means: Floats) -> list[tuple[Floats, int]]:
+        """For each mean the next one and how many rows made it."""
+        windows = self.search.radius_neighbors(means, return_distance=False)
+        return [(self.rows[window].mean(axis=0), len(window)) for window in windows]
 
     def within(self, mean: Floats) -> Ints:
         """The distinct points of the window, any of them repeated."""

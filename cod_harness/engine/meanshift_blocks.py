@@ -3,9 +3,9 @@
 Centres near each other share almost the same neighbours.  So they are taken in blocks of
 neighbours, and one look at all points from the middle of a block leaves three kinds: points beyond
 the reach of the whole block, points inside the ball of every centre, whose sum is taken once, and
-a shell between, where each pair is asked for itself.  Pairs are answered by matrix products;
-a product rounds differently from a sum of squared differences, so pairs too close to the radius for
-it to be sure are answered again by differences.
+a shell between, where each pair is asked for itself.  Pairs are answered by matrix products in
+single precision; those too close to the radius for it to be sure are answered again by
+differences, rounded as in scikit-learn.
 """
 
 from __future__ import annotations
@@ -17,16 +17,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.neighbors import KDTree
 from threadpoolctl import ThreadpoolController
 
 from .arrays import Bools, Floats, Ints
 
+Singles = NDArray[np.float32]
+
 Map = Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]
 
 _EPS = float(np.finfo(np.float64).eps)
-_BLOCK_CENTERS = 48
-_SHELL_COLUMNS = 4096  # of a product: with a block of centres it stays in the processor's cache
+_BLOCK_CENTERS = 48  # half of the most
+_FEWEST_CENTERS = 4
+_POINTS_PER_BLOCK = 50_000
+_SHELL_COLUMNS = 2048  # of a product: with a block of centres it stays in the processor's cache
 _LOOK_ENTRIES = 1_000_000  # middles of blocks x points looked at together, 8 MB
 
 
@@ -60,19 +65,25 @@ class Block:
         return float(self.offsets.max())
 
 
-def blocks(centers: Floats, size: int = _BLOCK_CENTERS) -> list[Block]:
-    """The centres, (c, features), in groups of up to 2 x ``size`` neighbours."""
-    groups = [np.arange(len(centers))]
+def blocks(centers: Floats, points: int) -> list[Block]:
+    """The centres, (c, features), in groups of neighbours to be laid over so many points.
+
+    Few centres are far apart and make wide shells; with many points that costs more than more
+    blocks do.
+    """
+    size = len(centers) // max(1, points // _POINTS_PER_BLOCK)
+    size = min(_BLOCK_CENTERS, max(_FEWEST_CENTERS, size))
+    order, starts = np.arange(len(centers)), np.array([0])
     if len(centers) > size:
         _, order, nodes, _ = KDTree(centers, leaf_size=size).get_arrays()
-        leaves = nodes[nodes["is_leaf"] == 1]
-        groups = [order[leaf["idx_start"] : leaf["idx_end"]] for leaf in leaves]
-    made = []
-    for members in groups:
-        group = centers[members]
-        middle = (group.min(axis=0) + group.max(axis=0)) / 2
-        made.append(Block(members, middle, np.sqrt(differences(group, middle[None]))))
-    return made
+        leaves = np.sort(nodes[nodes["is_leaf"] == 1], order="idx_start")
+        starts = leaves["idx_start"]
+    ordered = centers[order]
+    middles = (np.minimum.reduceat(ordered, starts) + np.maximum.reduceat(ordered, starts)) / 2
+    group = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(centers)))
+    offsets = np.sqrt(differences(ordered, middles[group]))
+    parts = zip(np.split(order, starts[1:]), middles, np.split(offsets, starts[1:]), strict=True)
+    return [Block(*part) for part in parts]
 
 
 def distinct(rows: Floats) -> tuple[Floats, Ints, Ints]:
@@ -107,12 +118,17 @@ class Points:
         centred = points - self.origin
         norms = (centred * centred).sum(axis=1)
         self.dual = np.column_stack([-2.0 * centred, norms])
+        self.rough_dual = self.dual.astype(np.float32)
         reach = float(norms.max(initial=0.0)) ** 0.5
         largest = float(np.abs(points).max(initial=0.0))
         # Above what a product can be wrong by, and above what the last bits of a mean of many
         # points move a squared distance by.
         summed = 16 * points.shape[1] + int(counts.sum())
         self.doubt = _EPS * summed * reach * (reach + largest)
+        # The same of products in single precision: both factors rounded, and every sum of terms,
+        # whose sizes add up to 3 x reach^2 at most; comparing rounds once more.
+        roundings = points.shape[1] + 5
+        self.rough_doubt = roundings * float(np.finfo(np.float32).eps) / 2 * 3 * reach * reach
         # A large random integer per point: its sum over a set of points, exact below 2^53, names
         # the set.
         names = np.random.default_rng(0).integers(1, 2**52 // max(len(points), 1), len(points))
@@ -146,6 +162,9 @@ class Windows:
     def at(self, centers: Floats, each: Map) -> Sums:
         """What the balls about the centres hold."""
         sums = Sums.of(self.points, len(centers))
+        factors, norms = self.points.centred(centers)
+        rough = factors.astype(np.float32)
+        limits = (self.radius * self.radius - norms)[:, None]
 
         def fill(portion: list[Block]) -> None:
             squared = self.points.squared(np.array([block.middle for block in portion]))
@@ -155,31 +174,38 @@ class Windows:
             shell = squared <= (self.radius + reach) ** 2 + self.points.doubt
             shell &= ~inside
             for block, common, near in zip(portion, inside, shell, strict=True):
-                self._add_shell(sums, block.members, centers[block.members], np.flatnonzero(near))
-                held = self.points.payload[np.flatnonzero(common)]
-                sums.payload[block.members] += held.sum(axis=0)
+                mine = block.members
+                held = self.points.payload[np.flatnonzero(common)].sum(axis=0)
+                columns = np.flatnonzero(near)
+                for start in range(0, len(columns), _SHELL_COLUMNS):
+                    some = columns[start : start + _SHELL_COLUMNS]
+                    product = rough[mine] @ self.points.rough_dual[some].T
+                    within, tied = self._within(product, limits[mine], centers[mine], some)
+                    held = held + within.astype(np.float64) @ self.points.payload[some]
+                    sums.tied[mine[tied]] = True
+                sums.payload[mine] = held
 
-        for _ in each(fill, self.points.looks(blocks(centers))):
+        for _ in each(fill, self.points.looks(blocks(centers, len(self.points.points)))):
             pass
         return sums
 
-    def _add_shell(self, sums: Sums, members: Ints, centers: Floats, near: Ints) -> None:
-        """Adds those of the points ``near`` that lie in the balls."""
-        points = self.points
-        factor, norms = points.centred(centers)
-        limit = (self.radius * self.radius - norms)[:, None]
-        for start in range(0, len(near), _SHELL_COLUMNS):
-            columns = near[start : start + _SHELL_COLUMNS]
-            product = factor @ points.dual[columns].T
-            within = product <= limit - points.doubt
-            perhaps = product <= limit + points.doubt
-            if np.count_nonzero(perhaps) > np.count_nonzero(within):
-                at, column = np.nonzero(perhaps & ~within)
-                exact = differences(centers[at], points.points[columns[column]])
-                excess = exact - self.radius * self.radius
-                within[at, column] = excess <= 0
-                sums.tied[members[at[np.abs(excess) <= points.doubt]]] = True
-            sums.payload[members] += within.astype(np.float64) @ points.payload[columns]
+    def _within(
+        self, product: Singles, limit: Floats, centers: Floats, columns: Ints
+    ) -> tuple[Bools, Ints]:
+        """Which points of ``columns`` lie in which ball, and the balls with a point on the edge.
+
+        ``product`` and ``limit`` are squared distances and radius, less |c|^2, the former roughly.
+        """
+        doubt = self.points.rough_doubt
+        within: Bools = product <= (limit - doubt).astype(np.float32)
+        perhaps = product <= (limit + doubt).astype(np.float32)
+        if np.count_nonzero(perhaps) == np.count_nonzero(within):
+            return within, np.empty(0, dtype=np.intp)
+        at, column = np.divmod(np.flatnonzero(perhaps ^ within), len(columns))
+        exact = differences(centers[at], self.points.points[columns[column]])
+        excess = exact - self.radius * self.radius
+        within[at, column] = excess <= 0
+        return within, at[np.abs(excess) <= self.points.doubt]
 
 
 @dataclass

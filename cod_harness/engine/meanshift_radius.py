@@ -28,7 +28,7 @@ def mean_reach(
     no look, and from below, which often proves early that the mean is above ``largest``.
     """
     rank = max(int(among.counts.sum() * quantile), 1) - 1
-    groups = blocks(rows)
+    groups = blocks(rows, len(among.points))
     portions = among.looks(groups)
     middles = np.concatenate([*each(lambda portion: _of_middles(among, portion, rank), portions)])
 
@@ -76,7 +76,7 @@ def _of_rows(rows: Floats, block: Block, points: Points, from_middle: float, ran
     rounded = product.astype(np.float32)
     chosen = np.partition(rounded, rank, axis=1)[:, rank : rank + 1]
     before = np.count_nonzero(rounded < chosen, axis=1)
-    row, column = np.nonzero(rounded == chosen)
+    row, column = np.divmod(np.flatnonzero(rounded == chosen), len(columns))
     exact = differences(rows[row], points.points[columns[column]])
     order = np.lexsort((exact, row))
     at = np.searchsorted(row, np.arange(len(rows))) + rank - before
