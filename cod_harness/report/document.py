@@ -27,6 +27,7 @@ from cod_harness.report.evidence import (
 )
 from cod_harness.report.plain import plain, provenance
 from cod_harness.report.quality import difficulty_deciles
+from cod_harness.report.question_map import curve, example_questions, question_map, rates_hash
 from cod_harness.report.saved_clusters import SavedClusters, document_hashes
 from cod_harness.report.targets import chosen_targets
 
@@ -51,6 +52,8 @@ def forecast_document(
     allow_mismatch: bool = False,
     clusters: SavedClusters | None = None,
     on_clusters: Callable[[Evidence, COD], object] | None = None,
+    command: Sequence[str] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Document:
     """Forecast every task of some pass rates for some targets.
 
@@ -69,6 +72,8 @@ def forecast_document(
         clusters: clusters learnt elsewhere, used instead of new ones; only `CLUSTERING` methods.
         on_clusters: called for each task with its evidence and the model whose clusters the
             document shows.
+        command: the words that made the document, for whoever wants to make it again.
+        progress: called with the numbers of tasks that are done and that there are.
 
     Returns:
         The document, plain JSON values only; see `schema`. A number that doesn't exist is None.
@@ -91,7 +96,8 @@ def forecast_document(
     shown = next((name for name in methods if name in CLUSTERING), DEFAULT_METHOD)
     forecasts: list[dict[str, Any]] = []
     tasks: dict[str, Any] = {}
-    for task in rates.tasks:
+    for done, task in enumerate(rates.tasks):
+        progress(done, len(rates.tasks))
         evidence = task_evidence(rates, ladder, task)
         notes += evidence.notes
         models: dict[str, Forecaster] = {}
@@ -117,6 +123,10 @@ def forecast_document(
         if on_clusters and model is not None:
             on_clusters(evidence, model)
         tasks[task] = _task(evidence, model)
+        if model is not None:
+            goals = [aim.compute for aim in aims]
+            tasks[task]["curve"] = curve(model, shown, evidence.compute, goals, level)
+    progress(len(rates.tasks), len(rates.tasks))
     document = {
         "schema": SCHEMA,
         "forecasts": forecasts,
@@ -131,6 +141,8 @@ def forecast_document(
             "clusters_from": None if clusters is None else str(clusters.path or "memory"),
             "notes": list(dict.fromkeys(notes)),
             "tasks": _task_settings(rates),
+            "rates_hash": rates_hash(rates),
+            "command": None if command is None else list(command),
         },
         **provenance(),
     }
@@ -230,6 +242,9 @@ def _no_forecast(problem: str, level: float) -> dict[str, Any]:
 
 def _task(evidence: Evidence, fitted: COD | None) -> dict[str, Any]:
     rates, count = evidence.rates, len(evidence.questions)
+    examples = (
+        {} if fitted is None else example_questions(rates, fitted.labels_, evidence.questions)
+    )
     return {
         "questions": count,
         "samples": float(np.median(evidence.n_samples)) if evidence.n_samples.size else 0,
@@ -237,11 +252,14 @@ def _task(evidence: Evidence, fitted: COD | None) -> dict[str, Any]:
         "filter": evidence.filter,
         "bandwidth": None if fitted is None else fitted.bandwidth_,
         "classes": _class_counts(evidence, fitted),
-        "clusters": [] if fitted is None else [_cluster(one) for one in fitted.clusters_],
+        "clusters": [] if fitted is None else [
+            _cluster(one, examples.get(int(one.id), [])) for one in fitted.clusters_
+        ],
         "mapping": None if fitted is None else _mapping(evidence, fitted),
         "quality": (
             None if fitted is None else difficulty_deciles(rates, fitted.classes_, CLASSES)
         ),
+        "map": None if fitted is None else question_map(rates, fitted.labels_),
         "rungs": [
             {
                 "name": model.name,
@@ -266,7 +284,7 @@ def _class_counts(evidence: Evidence, fitted: COD | None) -> dict[str, int]:
     return {name: found.get(name, 0) for name in CLASSES}
 
 
-def _cluster(cluster: Cluster) -> dict[str, Any]:
+def _cluster(cluster: Cluster, examples: Sequence[str]) -> dict[str, Any]:
     return {
         "id": cluster.id,
         "size": cluster.size,
@@ -278,6 +296,7 @@ def _cluster(cluster: Cluster) -> dict[str, Any]:
         "predictable": cluster.predictable,
         # The document has one field for both: why it was refused, and what its fit is like.
         "reason": "; ".join([cluster.reason, *cluster.notes] if cluster.reason else cluster.notes),
+        "examples": list(examples),
     }
 
 

@@ -62,6 +62,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Seen:
             zero = (rates == 0).all(axis=1)
             means = [*rates.mean(axis=0), *(anchors.mean(axis=0) if anchors is not None else [])]
             self.classes_ = np.where(zero, "zero", "predictable")
+            self.labels_ = np.where(zero, -1, 0)
             self.bandwidth_ = np.float64(0.2)
             self.clusters_ = [
                 SimpleNamespace(
