@@ -13,26 +13,34 @@ from sklearn.base import BaseEstimator
 
 from ..errors import InputError
 from . import clustering
+from .ability import abilities
 from .arrays import Bools, Floats, Ints
 from .clustering import OUTLIER, ImprovedMeanShift
 from .fitting import Fits, fit
 from .forecast import (
-    MAP_LEAP,
-    SMALL_SUBSET,
-    WIDE_INTERVAL,
+    BLIND_INTERVAL,
+    USUAL_LEVEL,
     Forecast,
     Subset,
     Verdict,
     abstention,
+    cluster_reasons,
     draw_reasons,
+    map_reasons,
+    nothing_to_go_on,
     order_reasons,
     range_reasons,
+    too_few_clusters,
+    unclear_rise,
+    width_reasons,
 )
 from .intervals import Replicates, cluster_variance, interval, replicates, sampling_variance
 from .laws import LAWS, EmergenceLaw
 from .mapping import RMSE_THRESHOLD, MonotoneMap, fit_map
-from .measurements import Measurements, measurements
+from .measurements import Measurements, features, given_labels, measurements
 from .selection import Cluster, Thresholds, judged_clusters
+from .trend import forecast_spread
+from .views import CLUSTERS_WIDEN, COARSE, ONE_SD, View, accuracies, pooled, view
 
 
 class COD(BaseEstimator):  # type: ignore[misc]
@@ -54,9 +62,13 @@ class COD(BaseEstimator):  # type: ignore[misc]
         which extrapolates to certainty: of laws the points cannot tell apart, take the slower.
     b_bound : upper bound on b in the fits, or None for none that matters.  Not in the paper: where
         rungs jump, the points insist on a jump, and few jumps are as sudden as they look.
-    min_share : least share of the questions that must be predictable for a forecast to be made,
+    min_share : least share of the questions that must be predictable for the clusters to speak,
         0 for any, as in the paper.  The map would carry nearly all of it.
-    n_replicates : refits behind an interval; 0 for none (low and high are then the mean).
+    trend : weigh the clusters' forecast with that of the benchmark's own trend, each by its
+        certainty (see `views`), and abstain where the rungs show no rise to go on; not in the
+        paper.
+    n_replicates : refits that show how certain the clusters are; with 0 they count as certain, and
+        without a trend low and high are then the mean.
     random_state : seed of the refits.
 
     Attributes (n questions, m models, in the order given)
@@ -101,6 +113,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
         b_scale: float = 1.0,
         b_bound: float | None = 1.5,
         min_share: float = 0.1,
+        trend: bool = True,
         n_replicates: int = 200,
         random_state: int = 0,
     ) -> None:
@@ -118,6 +131,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
         self.b_scale = b_scale
         self.b_bound = b_bound
         self.min_share = min_share
+        self.trend = trend
         self.n_replicates = n_replicates
         self.random_state = random_state
 
@@ -143,6 +157,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
             b_scale=1.0,
             b_bound=None,
             min_share=0.0,
+            trend=False,
         )
 
     def fit(
@@ -192,6 +207,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
         self._ladder, self._x, self._log_reference = ladder, x, log_reference
         self._sorted_labels, self._kept, self._theta = groups, kept, fits.theta[kept]
         self._replicates: Replicates | None = None
+        self._silent = too_few_clusters(clusters, float(subset.mean()), self.min_share)
         self.clusters_ = [
             replace(cluster, rates=ladder.as_given(cluster.rates)) for cluster in clusters
         ]
@@ -211,6 +227,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
         self._error = np.sqrt(sampling_variance(ladder, everything))
         self.rung_accuracy_ = ladder.as_given(self._accuracy)
         self.rung_error_ = ladder.as_given(self._error)
+        self._abilities = abilities(ladder, self._error**2) if self.trend else None
         self.compute_ = ladder.as_given(ladder.compute)
         return self
 
@@ -226,21 +243,60 @@ class COD(BaseEstimator):  # type: ignore[misc]
             raise InputError(f"compute of the target is {compute:g}: give training FLOP, above 0")
         if not 0.0 < level < 1.0:
             raise InputError(f"level is {level:g}: give a probability between 0 and 1")
-        missing = self._missing(compute)
-        if missing:
-            subset = Subset(float("nan"), self.subset_share_)
-            return abstention(missing, subset, compute, level)
-
-        x_target = float(np.log(compute)) - self._log_reference
-        subset = Subset(self._extrapolate(x_target), self.subset_share_)
+        subset = self._subset(compute)
+        impossible = nothing_to_go_on(self._ladder, compute)
+        if not impossible and not self.trend:
+            impossible = self._silent
+        if impossible:
+            return abstention(impossible, subset, compute, level)
+        if self.trend:
+            return self._pooled(compute, subset, level)
         mean = float(self.mapping_(subset.mean))
         low = high = mean
         if self.n_replicates > 0:
-            draws = self._refits().draws(x_target, self.subset_share_)
-            low, high = interval(draws, mean, level)
+            low, high = interval(self._draws(compute), mean, level)
         reasons = self._doubts(compute, subset, high - low)
         verdict: Verdict = "weak" if reasons else "ok"
         return Forecast(mean, low, high, level, verdict, reasons, subset, compute)
+
+    def _pooled(self, compute: float, subset: Subset, level: float) -> Forecast:
+        """The two views together (`views`), unless the rungs show nothing to go on."""
+        views = self.views(compute)
+        silent = "" if views else "every question was always answered: nothing is left to forecast"
+        unclear = silent or unclear_rise(self._accuracy, self._ladder.compute, compute)
+        if unclear:
+            return abstention(unclear, subset, compute, level)
+        both = pooled(list(views.values()))
+        low, mean, high = accuracies(both, level)
+        bottom, _, top = accuracies(both, USUAL_LEVEL)
+        if top - bottom > BLIND_INTERVAL:
+            reason = (
+                f"anything from {100 * bottom:.0f} to {100 * top:.0f} % fits what the rungs show"
+            )
+            return abstention(reason, subset, compute, level)
+        reasons = self._doubts(compute, subset, top - bottom)
+        verdict: Verdict = "weak" if reasons else "ok"
+        return Forecast(mean, low, high, level, verdict, reasons, subset, compute)
+
+    def views(self, compute: float) -> dict[str, View]:
+        """What speaks for a forecast at ``compute`` FLOP: "clusters", where they can, and "trend".
+
+        The clusters are silent where draws are so few that they gather luck (`FEW_DRAWS`).
+        """
+        found = {}
+        if not self._silent and not draw_reasons(self._ladder.n_samples):
+            mean = float(self.mapping_(self._subset(compute).mean))
+            ends = mean, mean
+            if self.n_replicates > 0:
+                ends = interval(self._draws(compute), mean, ONE_SD)
+            found["clusters"] = view(mean, *ends, widen=CLUSTERS_WIDEN)
+        if self._abilities is not None:
+            known = self._abilities
+            x, x_target = np.log(self._ladder.compute), float(np.log(compute))
+            spread = forecast_spread(x, known.values, known.variance, x_target)
+            low, mean, high = known.accuracy(spread.mean + spread.sd * np.array([-1.0, 0.0, 1.0]))
+            found["trend"] = view(float(mean), float(low), float(high), coarse=COARSE)
+        return found
 
     # The steps, by their names in the paper.
 
@@ -267,11 +323,17 @@ class COD(BaseEstimator):  # type: ignore[misc]
         sigma = np.sqrt(variance + self.noise_floor**2)
         return means, sizes, fit(law, x, means, sigma, charge=law.charge(self.b_scale))
 
-    def _extrapolate(self, x: float) -> float:
-        """Size-weighted mean of the predictable clusters' laws (4.3)."""
+    def _subset(self, compute: float) -> Subset:
+        """Size-weighted mean of the predictable clusters' laws (4.3), NaN without any."""
+        if not self._kept:
+            return Subset(float("nan"), self.subset_share_)
         sizes = np.array([float(self.clusters_[i].size) for i in self._kept])
-        curves = self._law().curve(self._theta, np.array([x]))[:, 0]
-        return float(sizes @ curves / sizes.sum())
+        curves = self._law().curve(self._theta, np.array([self._place(compute)]))[:, 0]
+        return Subset(float(sizes @ curves / sizes.sum()), self.subset_share_)
+
+    def _place(self, compute: float) -> float:
+        """Log compute about the middle of the ladder."""
+        return float(np.log(compute)) - self._log_reference
 
     def _map(self, ladder: Measurements, subset: Bools) -> MonotoneMap:
         """The map from subset to full set (4.4) through the rungs and anchors."""
@@ -283,7 +345,8 @@ class COD(BaseEstimator):  # type: ignore[misc]
         points = np.vstack([ladder.as_given(mapping.points[:m]), mapping.points[m:]])
         return replace(mapping, points=points)
 
-    def _refits(self) -> Replicates:
+    def _draws(self, compute: float) -> Floats:
+        """Benchmark accuracies of the refits at this compute; they are made once."""
         if self._replicates is None:
             self._replicates = replicates(
                 self._ladder,
@@ -299,7 +362,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
                 self.n_replicates,
                 self.random_state,
             )
-        return self._replicates
+        return self._replicates.draws(self._place(compute), self.subset_share_)
 
     def _law(self) -> EmergenceLaw:
         if self.law not in LAWS:
@@ -311,86 +374,13 @@ class COD(BaseEstimator):  # type: ignore[misc]
         law = LAWS[self.law]
         return law if self.b_bound is None else replace(law, b_bound=self.b_bound)
 
-    def _missing(self, compute: float) -> str:
-        """Why no forecast can be made, "" if one can."""
-        ladder = self._ladder
-        if compute < ladder.compute[0]:
-            return (
-                f"the target ({compute:.3g} FLOP) is below the smallest rung "
-                f"({ladder.compute[0]:.3g} FLOP)"
-            )
-        if len(ladder.rates) == 1:
-            return "one question only: there is nothing to cluster"
-        if not ladder.rates.any():
-            return "no model of the ladder ever answered a question: nothing shows when it will"
-        if not self._kept:
-            return (
-                f"no predictable cluster: {len(self.clusters_)} found, none passes the thresholds"
-            )
-        if self.subset_share_ < self.min_share:
-            share = 100 * self.subset_share_
-            return (
-                f"only {share:.0f} % of the questions are predictable: nothing shows how the other "
-                f"{100 - share:.0f} % go on"
-            )
-        return ""
-
     def _doubts(self, compute: float, subset: Subset, width: float) -> list[str]:
         """Why a forecast is weak, in words; [] if nothing speaks against it."""
-        reasons = range_reasons(compute, self._ladder.compute)
-        reasons += order_reasons(self._accuracy, self._error)
-        reasons += draw_reasons(self._ladder.n_samples)
-        if subset.share < SMALL_SUBSET:
-            reasons.append(
-                f"only {100 * subset.share:.0f} % of the questions are predictable; the rest of "
-                "the forecast is the map's"
-            )
-        sizes = {c.id: c.size for c in self.clusters_ if c.predictable}
-        steep = sum(
-            sizes.get(c.id, 0)
-            for c in self.clusters_
-            if any("upper bound" in note or "a is on" in note for note in c.notes)
-        )
-        if 2 * steep > sum(sizes.values()):
-            reasons.append(
-                "most predictable questions are in clusters whose law sits on a bound: the rungs "
-                "do not show how fast they emerge"
-            )
-        last = float(self.mapping_.points[:, 0].max())
-        if (1.0 - subset.share) * (subset.mean - last) > MAP_LEAP:
-            reasons.append(
-                f"the map is used beyond its points: subset accuracy {subset.mean:.2f}, points "
-                f"end at {last:.2f}; an anchor would help"
-            )
-        reasons += self.mapping_.notes
-        if width > WIDE_INTERVAL:
-            reasons.append(f"the interval is {100 * width:.0f} points wide")
-        return reasons
-
-
-def features(ladder: Measurements) -> tuple[Floats, Bools]:
-    """Difficulty features (4.1): a question's rates by rising compute, zero rows set aside.
-
-    Returns the rows (n - zeros, m) and which of the n questions were never answered.
-    """
-    zero: Bools = np.all(ladder.rates == 0, axis=1)
-    return ladder.rates[~zero], zero
-
-
-def given_labels(labels: ArrayLike, ladder: Measurements) -> Ints:
-    """Clusters learnt elsewhere, in the order of the measurements; raises InputError.
-
-    Numbers without a question are closed up; the order of the clusters stays.
-    """
-    given = np.asarray(labels)
-    n = len(ladder.rates)
-    if given.shape != (n,) or not np.issubdtype(given.dtype, np.integer):
-        raise InputError(
-            f"labels are {given.dtype} of shape {given.shape} for {n} questions: give one whole "
-            "number a question, -1 for outliers"
-        )
-    if given.min() < OUTLIER:
-        raise InputError(f"labels hold {given.min()}: give clusters from 0, -1 for outliers")
-    names, closed = np.unique(given, return_inverse=True)
-    closed = closed.reshape(-1) - int(names[0] == OUTLIER)
-    return np.asarray(closed[ladder.question_order], dtype=np.intp)
+        return [
+            *range_reasons(compute, self._ladder.compute),
+            *order_reasons(self._accuracy, self._error),
+            *draw_reasons(self._ladder.n_samples),
+            *([self._silent] if self._silent else cluster_reasons(self.clusters_, subset)),
+            *([] if self._silent else map_reasons(self.mapping_, subset)),
+            *width_reasons(width),
+        ]

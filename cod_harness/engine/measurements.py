@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InputError
-from .arrays import Floats, Ints
+from .arrays import Bools, Floats, Ints
 
 MIN_RUNGS = 4  # the law has four parameters
+_OUTLIER = -1  # label of a question in no cluster, as in scikit-learn
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,34 @@ def measurements(
     return Measurements(
         np.ascontiguousarray(p[questions]), c, k[questions], q[questions], questions, rungs
     )
+
+
+def features(ladder: Measurements) -> tuple[Floats, Bools]:
+    """Difficulty features (4.1): a question's rates by rising compute, zero rows set aside.
+
+    Returns the rows (n - zeros, m) and which of the n questions were never answered.
+    """
+    zero: Bools = np.all(ladder.rates == 0, axis=1)
+    return ladder.rates[~zero], zero
+
+
+def given_labels(labels: ArrayLike, ladder: Measurements) -> Ints:
+    """Clusters learnt elsewhere, in the order of the measurements; raises InputError.
+
+    Numbers without a question are closed up; the order of the clusters stays.
+    """
+    given = np.asarray(labels)
+    n = len(ladder.rates)
+    if given.shape != (n,) or not np.issubdtype(given.dtype, np.integer):
+        raise InputError(
+            f"labels are {given.dtype} of shape {given.shape} for {n} questions: give one whole "
+            "number a question, -1 for outliers"
+        )
+    if given.min() < _OUTLIER:
+        raise InputError(f"labels hold {given.min()}: give clusters from 0, -1 for outliers")
+    names, closed = np.unique(given, return_inverse=True)
+    closed = closed.reshape(-1) - int(names[0] == _OUTLIER)
+    return np.asarray(closed[ladder.question_order], dtype=np.intp)
 
 
 def _numbers(values: ArrayLike, name: str) -> Floats:

@@ -22,11 +22,10 @@ from .clustering import (
     QUANTILE,
     ImprovedMeanShift,
 )
-from .cod import features
 from .meanshift import mean_shift
 from .meanshift_blocks import threads
 from .meanshift_radius import neighbourhood_radius
-from .measurements import measurements
+from .measurements import features, measurements
 
 FAR = 2.0  # times the mean distance to a centre: farther from every centre is an outlier
 

@@ -43,7 +43,8 @@ class Bench:
 
         self.evidence, self.base = evidence, base
         self.recipe = {"cod": COD, "cod-paper": COD.paper}[base]().get_params()
-        self.recipe["n_replicates"] = 0  # no table shows an interval
+        if not self.recipe["trend"]:
+            self.recipe["n_replicates"] = 0  # no table shows an interval, and no weight needs one
         self._labels: dict[str, Ints] = {}
         self._models: dict[str, COD] = {}
 

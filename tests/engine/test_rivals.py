@@ -6,7 +6,6 @@ from ladders import LADDER, TARGET, law, simulated
 
 from cod_harness.engine import METHODS
 from cod_harness.engine.fitting import fit
-from cod_harness.engine.rivals import latent
 from cod_harness.engine.rivals.laws import (
     BNSL,
     CONSTANT,
@@ -135,25 +134,6 @@ def test_two_step_follows_losses_not_compute() -> None:
     target = 1.5 + 3.0 * (TARGET / 1e18) ** -0.12
     found = METHODS["two-step"]().fit(rates, LADDER, 0, losses=LOSSES).forecast(TARGET)
     assert found.mean == pytest.approx(0.25 + 0.75 / (1 + np.exp(4 * (target - 2.6))), abs=0.02)
-
-
-def test_abilities_and_difficulties_come_back() -> None:
-    random = np.random.default_rng(6)
-    ability = np.linspace(-2.0, 2.0, 7)
-    difficulty = random.normal(scale=1.5, size=2000)
-    chance = latent.log_log(ability - difficulty[:, None])
-    right = random.binomial(4, chance).astype(float)
-    found, masses = latent.estimated(right, 4 - right, np.ones(2000), latent.log_log)
-    assert np.diff(found) == pytest.approx(np.diff(ability), abs=0.12)
-    chance_now = latent.log_log(found[:, None] - latent._GRID) @ masses
-    assert chance_now == pytest.approx(chance.mean(axis=0), abs=0.02)
-
-
-def test_equal_rows_are_counted_not_repeated() -> None:
-    right = np.array([[0.0, 1.0, 1.0], [0.0, 0.0, 1.0]])
-    once = latent.estimated(right, 1 - right, np.array([3.0, 2.0]), latent.logit)
-    many = np.repeat(right, [3, 2], axis=0)
-    assert once[0] == pytest.approx(latent.estimated(many, 1 - many, np.ones(5), latent.logit)[0])
 
 
 def test_no_trend_in_the_rows_no_gain_in_the_forecast() -> None:

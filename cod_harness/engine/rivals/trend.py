@@ -11,13 +11,13 @@ from ...errors import InputError
 from ..arrays import Floats
 from ..fitting import Fits, fit
 from ..forecast import (
-    WIDE_INTERVAL,
     Forecast,
     Subset,
     Verdict,
     abstention,
     order_reasons,
     range_reasons,
+    width_reasons,
 )
 from ..laws import Law
 from ..measurements import Measurements, measurements
@@ -134,9 +134,7 @@ class TrendForecaster:
                 "passes through the rungs whatever they are"
             )
         reasons += bound_reasons(self.law, self._fits)
-        if width > WIDE_INTERVAL:
-            reasons.append(f"the interval is {100 * width:.0f} points wide")
-        return reasons
+        return reasons + width_reasons(width)
 
 
 def rung_losses(losses: ArrayLike | None, ladder: Measurements) -> Floats:
