@@ -10,6 +10,7 @@ from pathlib import Path
 from cod_harness import __version__
 from cod_harness.arguments import ArgumentParser
 from cod_harness.errors import InputError
+from cod_harness.messages import QUIET, VERBOSE, say, set_messages
 
 _ABOUT = """\
 Forecast what a big model will score on benchmarks, from a ladder of small ones.
@@ -21,6 +22,9 @@ Forecast what a big model will score on benchmarks, from a ladder of small ones.
                                              forecasts from pass rates captured before
   cod-harness backtest OUT --ladder LADDER.yaml
                                              every method on results that are known by now
+  cod-harness report FORECAST.json           the page of a forecast or a backtest
+  cod-harness register FORECAST.json         forecasts pre-registered in an append-only file
+  cod-harness score REGISTER RESULTS...      registered forecasts against what was measured
   cod-harness ingest DIR --ladder LADDER.yaml
                                              pass rates out of earlier runs or tables
   cod-harness ablate OUT --ladder LADDER.yaml
@@ -28,12 +32,15 @@ Forecast what a big model will score on benchmarks, from a ladder of small ones.
   cod-harness tasks                          the benchmark configurations that ship
   cod-harness demo                           the whole job on the ladder that ships
 
-`cod-harness COMMAND --help` explains each."""
+`cod-harness COMMAND --help` explains each. Before COMMAND: --quiet for results and faults only,
+--verbose for details. Colour heeds NO_COLOR."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. Returns the exit status: 0 done, 1 a fault of ours, 2 wrong input."""
     words = list(sys.argv[1:] if argv is None else argv)
+    while words and words[0] in _LOUDNESS:
+        set_messages(_LOUDNESS[words.pop(0)])
     command = words[0] if words else "--help"
     try:
         if command in ("-h", "--help"):
@@ -84,6 +91,24 @@ def _backtest(words: Sequence[str]) -> int:
     return main(words)
 
 
+def _report(words: Sequence[str]) -> int:
+    from cod_harness.commands.report import main
+
+    return main(words)
+
+
+def _register(words: Sequence[str]) -> int:
+    from cod_harness.commands.register import main
+
+    return main(words)
+
+
+def _score(words: Sequence[str]) -> int:
+    from cod_harness.commands.score import main
+
+    return main(words)
+
+
 def _forecast(words: Sequence[str]) -> int:
     parser = ArgumentParser(
         prog="cod-harness forecast",
@@ -93,7 +118,18 @@ def _forecast(words: Sequence[str]) -> int:
     )
     _add_sources(parser)
     parser.add_argument("--target", metavar="NAME", action="append", help="default: all targets")
-    parser.add_argument("--compute", metavar="FLOP", help="forecast for this training compute")
+    parser.add_argument(
+        "--compute",
+        metavar="FLOP",
+        help="forecast for this training compute, or as 1e22:1e25 for a range of it (1e22:1e25:20 "
+        "for 20 amounts)",
+    )
+    parser.add_argument(
+        "--observed",
+        metavar="FILE",
+        help="hold checkpoints of a running job against the band: a CSV file with task, compute, "
+        "accuracy and, if wanted, name",
+    )
     parser.add_argument("--method", metavar="M,...", default="cod", help="default: cod")
     parser.add_argument("--level", metavar="P", default="0.9", help="of the interval (0.9)")
     parser.add_argument(
@@ -111,12 +147,15 @@ def _forecast(words: Sequence[str]) -> int:
     asked = parser.parse_args(words)
 
     from cod_harness.ladder.files import write_whole
-    from cod_harness.ladder.ladder_file import number
     from cod_harness.ladder.manifest import Ladder
     from cod_harness.ladder.passrates import read_passrates
+    from cod_harness.report.checkpoints import read_checkpoints
+    from cod_harness.report.curve_table import curve_table
     from cod_harness.report.document import document_text, forecast_document, write_document
     from cod_harness.report.saved_clusters import Fit, SavedClusters
-    from cod_harness.report.table import forecast_table
+    from cod_harness.progress import progress_bar
+    from cod_harness.report.page_beside import page_beside
+    from cod_harness.report.terminal import print_forecast
 
     ladder = Ladder.read(asked.ladder)
     rates = read_passrates(asked.paths, ladder)
@@ -126,10 +165,11 @@ def _forecast(words: Sequence[str]) -> int:
         ladder,
         methods=[name for name in asked.method.split(",") if name],
         targets=asked.target,
-        compute=_parsed("--compute", asked.compute, number) if asked.compute else None,
+        compute=_amounts(asked.compute) if asked.compute else None,
         level=_level(asked.level),
         allow_mismatch=asked.allow_mismatch,
         clusters=SavedClusters.read(asked.clusters) if asked.clusters else None,
+        checkpoints=read_checkpoints(asked.observed, rates.tasks) if asked.observed else (),
         on_clusters=lambda evidence, model: fits.append((evidence, model)),
     )
     if asked.save_clusters:
@@ -138,7 +178,8 @@ def _forecast(words: Sequence[str]) -> int:
     if asked.json == "-":
         sys.stdout.write(document_text(document))
         return 0
-    print(forecast_table(document))
+    ranged = asked.observed or ":" in (asked.compute or "")
+    print(curve_table(document) if ranged else forecast_table(document))
     written = None
     if asked.json:
         written = write_whole(Path(asked.json), document_text(document))
@@ -152,45 +193,9 @@ def _forecast(words: Sequence[str]) -> int:
 
 
 def _ingest(words: Sequence[str]) -> int:
-    parser = ArgumentParser(
-        prog="cod-harness ingest",
-        allow_abbrev=False,
-        description="Pass rates out of earlier runs' samples_*.jsonl (runs with --log_samples), "
-        "or out of tables.",
-    )
-    _add_sources(parser)
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", help="default: cod_passrates_<date>.parquet here"
-    )
-    parser.add_argument(
-        "--metric",
-        metavar="TASK=FILTER/METRIC",
-        action="append",
-        default=[],
-        help="which filter and metric count as correct (repeatable)",
-    )
-    parser.add_argument(
-        "--allow-fractional", action="store_true", help="accept values between 0 and 1"
-    )
-    asked = parser.parse_args(words)
+    from cod_harness.commands.ingest import main
 
-    from cod_harness.harness.flags import metric_choice
-    from cod_harness.harness.samples import ingest
-    from cod_harness.ladder.files import date_stamp
-    from cod_harness.ladder.manifest import Ladder
-
-    ladder = Ladder.read(asked.ladder)
-    metrics = dict(metric_choice(text) for text in asked.metric)
-    rates = ingest(asked.paths, ladder, metrics, asked.allow_fractional)
-    path = Path(asked.output or f"cod_passrates_{date_stamp()}.parquet")
-    rates.write(path, ladder=ladder.name)
-    for note in rates.notes:
-        print(f"cod-harness: {note}", file=sys.stderr)
-    print(
-        f"{len(rates.frame)} pass rates of {len(rates.models())} models on "
-        f"{len(rates.tasks)} tasks written to {path}"
-    )
-    return 0
+    return main(words)
 
 
 def _tasks(words: Sequence[str]) -> int:
@@ -220,6 +225,25 @@ def _parsed(flag: str, text: str, parse: Callable[[str], float]) -> float:
         raise InputError(f"{flag} {text}: {error}") from None
 
 
+def _amounts(text: str) -> list[float]:
+    """The compute that `--compute` asks for, FLOP: one amount, or A:B or A:B:N by equal factors."""
+    from cod_harness.ladder.ladder_file import number
+
+    parts = text.split(":")
+    if len(parts) > 3:
+        raise InputError(f"--compute {text}: give one amount of FLOP, or a range as in 1e22:1e25")
+    ends = [_parsed("--compute", part, number) for part in parts[:2]]
+    if len(ends) == 1:
+        return ends
+    count = _parsed("--compute", parts[2], int) if len(parts) == 3 else _RANGE
+    if not 0 < ends[0] < ends[1] or count < 2:
+        raise InputError(
+            f"--compute {text}: a range goes up, from an amount above 0, in 2 steps or more"
+        )
+    factor = (ends[1] / ends[0]) ** (1 / (count - 1))
+    return [ends[0] * factor**step for step in range(int(count))]
+
+
 def _level(text: str) -> float:
     level = _parsed("--level", text, float)
     if not 0 < level < 1:
@@ -227,11 +251,17 @@ def _level(text: str) -> float:
     return level
 
 
+_RANGE = 10  # amounts in a range of compute, unless told
+
+_LOUDNESS = {"--quiet": QUIET, "-q": QUIET, "--verbose": VERBOSE}
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": _run,
     "ladder": _ladder,
     "forecast": _forecast,
     "backtest": _backtest,
+    "report": _report,
+    "register": _register,
+    "score": _score,
     "ingest": _ingest,
     "ablate": _ablate,
     "tasks": _tasks,

@@ -36,7 +36,7 @@ class Pipeline:
 # Task-name pattern, filters and metrics, best first. What a run does not offer is passed over.
 _FAMILIES: Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]] = (
     (r"gsm8k.*|gsm_plus.*", ("strict-match", "score-first"), ("exact_match",)),
-    (r"minerva_math.*|hendrycks_math.*", ("none",), ("math_verify", "exact_match")),
+    (r"minerva_math.*|hendrycks_math.*|math(_.*)?", ("none",), ("math_verify", "exact_match")),
     (r"bbh.*", ("get-answer", "flexible-extract", "none"), ("exact_match", "acc")),
     (r"triviaqa.*|nq_open.*", ("remove_whitespace",), ("exact_match",)),
     (r"mbpp.*", ("none", "extract_code"), ("pass_at_1", "pass@1")),
@@ -89,7 +89,8 @@ def chosen(
                 )
         return Correct(*choice, source="user")
     for pattern, filters, preferred in _FAMILIES:
-        if re.fullmatch(pattern, task):
+        # The configurations that ship are named after the harness's: cod_gsm8k.
+        if re.fullmatch(pattern, task.removeprefix("cod_")):
             filter_name = next((name for name in filters if name in names), None)
             metric = next((name for name in preferred if name in metrics), None)
             if filter_name is not None and metric is not None:

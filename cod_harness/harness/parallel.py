@@ -27,11 +27,15 @@ _inherited: Callable[[int], list[float]] | None = None
 
 
 def mapped(
-    work: Callable[[int], list[float]], sizes: Sequence[int], label: str
+    work: Callable[[int], list[float]],
+    sizes: Sequence[int],
+    label: str,
+    processes: int | None = None,
 ) -> list[list[float]]:
     """`[work(0), work(1), ...]`, one per entry of `sizes`, with a progress bar on stderr.
 
-    sizes: cost of each entry (answers to score), for the estimate of what is left. The first
+    sizes: cost of each entry (answers to score), for the estimate of what is left. processes: at
+    most so many; the number of cores if None; with a number there is no progress bar. The first
     entries run here; if the rest would take long and this system can fork, it runs in as many
     processes as there are cores. Forked, since tasks seldom pickle; processes, not threads, since
     some scorers set alarms, which only a main thread can.
@@ -39,7 +43,15 @@ def mapped(
     from tqdm import tqdm
 
     results: list[list[float] | None] = [None] * len(sizes)
-    with tqdm(total=len(sizes), desc=label, unit="doc", file=sys.stderr, delay=1.0) as bar:
+    limit = cores() if processes is None else processes
+    with tqdm(
+        total=len(sizes),
+        desc=label,
+        unit="doc",
+        file=sys.stderr,
+        delay=1.0,
+        disable=processes is not None,  # one of several tasks, whose bar another shows
+    ) as bar:
         started = time.perf_counter()
         done = 0
         while done < len(sizes):
@@ -50,9 +62,9 @@ def mapped(
             if spent < _JUDGED_AFTER:
                 continue
             second_per_answer = spent / max(1, sum(sizes[:done]))
-            if second_per_answer * sum(sizes[done:]) > WORTH_PROCESSES and _can_fork():
+            if second_per_answer * sum(sizes[done:]) > WORTH_PROCESSES and _can_fork(limit):
                 remaining = list(range(done, len(sizes)))
-                _in_processes(work, remaining, sizes, second_per_answer, results, bar)
+                _in_processes(work, remaining, sizes, second_per_answer, results, bar, limit)
                 break
             started += spent / 2  # judge again, with more weight on the recent speed
         for at, result in enumerate(results):
@@ -69,8 +81,8 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _can_fork() -> bool:
-    return cores() > 1 and "fork" in multiprocessing.get_all_start_methods()
+def _can_fork(limit: int) -> bool:
+    return limit > 1 and "fork" in multiprocessing.get_all_start_methods()
 
 
 def _in_processes(
@@ -80,6 +92,7 @@ def _in_processes(
     second_per_answer: float,
     results: list[list[float] | None],
     bar: Any,
+    limit: int,
 ) -> None:
     """Fill `results` for `entries`; entries a failing process leaves open stay None.
 
@@ -87,7 +100,7 @@ def _in_processes(
     """
     global _inherited
     _inherited = work
-    pool = ProcessPoolExecutor(cores(), mp_context=multiprocessing.get_context("fork"))
+    pool = ProcessPoolExecutor(limit, mp_context=multiprocessing.get_context("fork"))
     try:
         chunks = _chunks(entries, sizes, second_per_answer)
         open_futures = {pool.submit(_run_inherited, chunk): chunk for chunk in chunks}

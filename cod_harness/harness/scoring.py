@@ -22,6 +22,7 @@ import numpy.typing as npt
 from cod_harness.harness import parallel
 from cod_harness.harness.correctness import Correct, Pipeline, chosen, metric_of, passed
 from cod_harness.harness.responses import Answered
+from cod_harness.harness.symbolic import remembered_symbols
 
 
 @dataclass
@@ -40,7 +41,15 @@ class Scored:
 
 def pipelines(task: Any) -> list[Pipeline]:
     """The task's filter pipelines, with a mark on those that look at several repeats at once."""
-    return [Pipeline(ensemble.name, _pools(ensemble)) for ensemble in task._filters]
+    return [
+        Pipeline(ensemble.name, not _one_by_one(task) and _pools(ensemble))
+        for ensemble in task._filters
+    ]
+
+
+def _one_by_one(task: Any) -> bool:
+    """Whether the task's filters keep all repeats but look at them one by one (`repeated`)."""
+    return bool(getattr(task, "one_by_one", False))
 
 
 def _pools(ensemble: Any) -> bool:
@@ -70,8 +79,9 @@ def score(
     documents: Sequence[Answered],
     choice: tuple[str, str] | None,
     allow_fractional: bool,
+    processes: int | None = None,
 ) -> Scored:
-    """Score every repeat of every document.
+    """Score every repeat of every document, in up to `processes` processes (default: all cores).
 
     Raises InputError where no (filter, metric) fits or its values are no 0/1 scores.
     """
@@ -92,11 +102,12 @@ def score(
                 distinct[at].append(answer)
             where[at, repeat] = memo[key]
 
-    with _remembered_targets(task, documents):
+    with _remembered_targets(task, documents), remembered_symbols(task):
         values = parallel.mapped(
             _document_scorer(name, task, documents, distinct, correct, allow_fractional),
             sizes=[len(different) for different in distinct],
             label=f"cod: scoring {name}",
+            processes=processes,
         )
     scores = np.array([np.asarray(row)[where[at]] for at, row in enumerate(values)], dtype=float)
     return Scored(correct, scores.reshape(len(documents), repeats), agreeing)
@@ -176,9 +187,14 @@ def _agreement(
 ) -> int | None:
     if next(found.pooled for found in pipelines(task) if found.name == filter_name):
         return None
+
+    def own(instance: Any) -> Any:
+        found = instance.filtered_resps.get(filter_name)
+        return found[:1] if _one_by_one(task) and isinstance(found, list) else found
+
     return sum(
         all(
-            _key([mine]) == _key([instance.filtered_resps.get(filter_name)])
+            _key([mine]) == _key([own(instance)])
             for mine, instance in zip(first[0], document.instances, strict=True)
         )
         for document, first in zip(documents, answers, strict=True)

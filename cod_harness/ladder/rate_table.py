@@ -30,12 +30,21 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
         InputError: no such file, another kind of file, or a wrong table (see `checked`).
     """
+    return checked(read_columns(path), str(path))
+
+
+def read_columns(path: Path) -> pd.DataFrame:
+    """All columns of a `.parquet` or `.csv` file, as they are; those of a CSV file as text.
+
+    Raises:
+        InputError: no such file, or another kind of file.
+    """
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path")
     if path.suffix.lower() == ".csv":
-        return checked(_read_csv(path), str(path))
+        return _read_csv(path)
     if path.suffix.lower() == ".parquet":
-        return checked(read_parquet(path), str(path))
+        return read_parquet(path)
     raise InputError(
         f"{path}: not a table of pass rates: the name ends in {path.suffix or 'nothing'!r}; "
         "give a .parquet or .csv file or an output folder"
