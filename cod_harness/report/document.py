@@ -17,6 +17,7 @@ from cod_harness.ladder.compare import differences
 from cod_harness.ladder.files import date_stamp, write_whole
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
+from cod_harness.report.checkpoints import Checkpoint
 from cod_harness.report.evidence import (
     CLUSTERING,
     Evidence,
@@ -29,7 +30,7 @@ from cod_harness.report.plain import plain, provenance
 from cod_harness.report.quality import difficulty_deciles
 from cod_harness.report.question_map import curve, example_questions, question_map, rates_hash
 from cod_harness.report.saved_clusters import SavedClusters, document_hashes
-from cod_harness.report.targets import chosen_targets
+from cod_harness.report.targets import Target, chosen_targets
 
 if TYPE_CHECKING:
     from cod_harness.engine import COD, Cluster, Forecast, Forecaster
@@ -47,10 +48,11 @@ def forecast_document(
     ladder: Ladder,
     methods: Sequence[str] = (DEFAULT_METHOD,),
     targets: Sequence[str] | None = None,
-    compute: float | None = None,
+    compute: float | Sequence[float] | None = None,
     level: float = DEFAULT_LEVEL,
     allow_mismatch: bool = False,
     clusters: SavedClusters | None = None,
+    checkpoints: Sequence[Checkpoint] = (),
     on_clusters: Callable[[Evidence, COD], object] | None = None,
     command: Sequence[str] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -65,11 +67,12 @@ def forecast_document(
         ladder: says which model is what, and the compute of each.
         methods: names out of `engine.METHODS`.
         targets: names of targets of the ladder; all of them if None and no `compute` is given.
-        compute: training compute in FLOP of one more target, named after it.
+        compute: training compute in FLOP of one more target, or of several, named after it.
         level: coverage of the intervals, in (0, 1).
         allow_mismatch: forecast although runs differ in settings or content; the differences
             then stand in the notes.
         clusters: clusters learnt elsewhere, used instead of new ones; only `CLUSTERING` methods.
+        checkpoints: results of a running job, each forecast at its compute and set beside it.
         on_clusters: called for each task with its evidence and the model whose clusters the
             document shows.
         command: the words that made the document, for whoever wants to make it again.
@@ -85,7 +88,8 @@ def forecast_document(
     from cod_harness.engine import METHODS
 
     methods = chosen_methods(methods, METHODS)
-    aims = chosen_targets(ladder, targets, compute)
+    nothing_else = checkpoints and targets is None and compute is None and not ladder.targets
+    aims = [] if nothing_else else chosen_targets(ladder, targets, compute)
     if not 0 < level < 1:
         raise InputError(f"the level {level:g} is not between 0 and 1; write 0.9 for 90 %")
     check_rungs(rates, ladder)
@@ -105,9 +109,14 @@ def forecast_document(
         if clusters is not None and not evidence.problem:
             hashes = document_hashes(rates, task)
             labels = clusters.labels(task, evidence.questions, hashes)
+        seen = [one for one in checkpoints if one.task == task]
+        measured = []
         for aim in aims:
             observed, note = measured_accuracy(rates, evidence, aim.name)
             notes += [note] if note else []
+            measured.append((aim, observed))
+        measured += [(Target(one.name, one.compute), one.accuracy) for one in seen]
+        for aim, observed in measured:
             for method in methods:
                 entry = {"task": task, "target": aim.name, "compute": aim.compute}
                 if evidence.problem:
@@ -252,9 +261,9 @@ def _task(evidence: Evidence, fitted: COD | None) -> dict[str, Any]:
         "filter": evidence.filter,
         "bandwidth": None if fitted is None else fitted.bandwidth_,
         "classes": _class_counts(evidence, fitted),
-        "clusters": [] if fitted is None else [
-            _cluster(one, examples.get(int(one.id), [])) for one in fitted.clusters_
-        ],
+        "clusters": []
+        if fitted is None
+        else [_cluster(one, examples.get(int(one.id), [])) for one in fitted.clusters_],
         "mapping": None if fitted is None else _mapping(evidence, fitted),
         "quality": (
             None if fitted is None else difficulty_deciles(rates, fitted.classes_, CLASSES)

@@ -52,7 +52,7 @@ def _block(entries: Sequence[Entry], width: int) -> str:
         "",
         *grid(_HEADERS, [_cells(entry) for entry in entries], width, _LEFT),
     ]
-    reasons = [line for entry in entries for line in _reasons(entry, width)]
+    reasons = [line for entry in entries for line in reason_lines(entry, width)]
     if reasons:
         lines += ["", *reasons]
     errors = _errors(entries)
@@ -71,21 +71,27 @@ def _title(entry: Entry) -> str:
 
 
 def _cells(entry: Entry) -> list[str]:
-    low, high = _percent(entry["low"]), _percent(entry["high"])
     error = _error(entry)
     return [
         entry["task"],
-        _percent(entry["mean"]),
-        UNKNOWN if UNKNOWN in (low, high) else f"{low} - {high}",
-        _percent(entry["observed"]),
+        percent(entry["mean"]),
+        interval_text(entry),
+        percent(entry["observed"]),
         # Adding 0.0 turns a rounded -0.0 into 0.0.
         UNKNOWN if error is None else f"{round(100 * error, 1) + 0.0:+.1f}",
         entry["verdict"],
-        _percent(entry["subset"]["share"]),
+        percent(entry["subset"]["share"]),
     ]
 
 
-def _percent(value: float | None) -> str:
+def interval_text(entry: Entry) -> str:
+    """The interval of a forecast in percent."""
+    low, high = percent(entry["low"]), percent(entry["high"])
+    return UNKNOWN if UNKNOWN in (low, high) else f"{low} - {high}"
+
+
+def percent(value: float | None) -> str:
+    """A share in percent."""
     return UNKNOWN if value is None else f"{100 * value:.1f}"
 
 
@@ -95,7 +101,8 @@ def _error(entry: Entry) -> float | None:
     return float(entry["mean"]) - float(entry["observed"])
 
 
-def _reasons(entry: Entry, width: int) -> list[str]:
+def reason_lines(entry: Entry, width: int) -> list[str]:
+    """Why a forecast is not ok, wrapped; none where it is."""
     if entry["verdict"] == "ok" or not entry["reasons"]:
         return []
     text = f"{entry['task']}: {entry['verdict']}: {'; '.join(entry['reasons'])}"

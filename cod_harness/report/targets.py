@@ -24,14 +24,14 @@ class Target:
 
 
 def chosen_targets(
-    ladder: Ladder, names: Sequence[str] | None, compute: float | None
+    ladder: Ladder, names: Sequence[str] | None, compute: float | Sequence[float] | None
 ) -> list[Target]:
     """What to forecast: the ladder's targets, those named, or an amount of compute.
 
     Args:
         ladder: the ladder.
         names: names of targets of the ladder; all of them if None and no `compute` is given.
-        compute: training compute in FLOP of one more target, named after it.
+        compute: training compute in FLOP of one more target, or of several, named after it.
 
     Raises:
         InputError: there is none, a name is no target's, or the compute is no amount of FLOP.
@@ -48,10 +48,12 @@ def chosen_targets(
             aims.append(Target(name, _compute(model)))
     elif compute is None:
         aims = [Target(model.name, _compute(model)) for model in ladder.targets]
-    if compute is not None:
-        if not (math.isfinite(compute) and compute > 0):
-            raise InputError(f"the compute {compute:g} is no amount of FLOP; write e.g. 3.8e24")
-        aims.append(Target(f"{compute:g} FLOP", compute))
+    if compute is None:
+        compute = []
+    for amount in [compute] if isinstance(compute, (int, float)) else compute:
+        if not (math.isfinite(amount) and amount > 0):
+            raise InputError(f"the compute {amount:g} is no amount of FLOP; write e.g. 3.8e24")
+        aims.append(Target(f"{amount:.4g} FLOP", amount))
     if not aims:
         raise InputError(
             f"{ladder.path or ladder.name}: has no targets; add some under `targets:` "

@@ -1,80 +1,67 @@
-"""Neighbouring checkpoints (A.2), from the stores of their runs to the forecast."""
+"""A range of compute, and checkpoints held against its band."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
+from made_ladders import Seen
 
 from cod_harness.cli import main
+from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder
-from cod_harness.ladder.passrates import read_passrates
-from cod_harness.ladder.store import write_passrates
-from cod_harness.report.evidence import task_evidence
-
-RUNGS = ("a", "b", "c", "d", "e")
-DRAWS = {"before": 20, "itself": 40, "after": 20}
-QUESTIONS = 60
+from cod_harness.ladder.passrates import PassRates
+from cod_harness.report.checkpoints import Checkpoint, read_checkpoints
+from cod_harness.report.curve_table import band, curve_table
+from cod_harness.report.document import forecast_document
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    """One store per checkpoint, as runs leave them: `OUT/<model>/cod_passrates_<date>.parquet`."""
-    random = np.random.default_rng(0)
-    lines = ["ladder: smoothed", "rungs:"]
-    for place, rung in enumerate(RUNGS):
-        paths = ", ".join(f"{rung}/{checkpoint}" for checkpoint in DRAWS)
-        lines.append(
-            f"- {{name: {rung}, params: {2**place}e6, tokens: {2**place}e8, model: hf, "
-            f"model_args: pretrained={rung}/itself, checkpoints: [{paths}]}}"
-        )
-        for number, (checkpoint, draws) in enumerate(DRAWS.items()):
-            # The neighbours stand below and above: their mean is the trend.
-            chance = 0.15 + 0.14 * place + 0.05 * (number - 1)
-            frame = pd.DataFrame(
-                {
-                    "task": "t",
-                    "question": [f"q{i}" for i in range(QUESTIONS)],
-                    "model": rung,
-                    "checkpoint": f"{rung}/{checkpoint}",
-                    "n_correct": random.binomial(draws, chance, QUESTIONS),
-                    "n_samples": draws,
-                }
-            )
-            about = {"rung": rung, "checkpoint": f"{rung}/{checkpoint}", "ladder": "smoothed"}
-            tasks = {"t": {"version": 1, "repeats": draws}}
-            stamp = f"2026-01-0{number + 1}T00-00-0{place}.000000"
-            write_passrates(
-                tmp_path / "out" / f"{rung}__{checkpoint}" / f"cod_passrates_{stamp}.parquet",
-                frame,
-                {**about, "tasks": tasks},
-            )
-    lines += ["targets:", "- {name: big, params: 64e6, tokens: 64e8}"]
-    (tmp_path / "ladder.yaml").write_text("\n".join(lines) + "\n")
-    return tmp_path / "out"
+def test_checkpoints_are_forecast_at_their_compute(
+    engine: Seen, rates: PassRates, ladder: Ladder
+) -> None:
+    task = rates.tasks[0]
+    seen = [Checkpoint(task, "step-9", 3e22, 0.99), Checkpoint(task, "step-8", 2e22, 0.0)]
+    document = forecast_document(
+        rates, ladder, compute=[1e22, 1e23], checkpoints=seen, methods=["exp"]
+    )
+    mine = [entry for entry in document["forecasts"] if entry["task"] == task]
+    assert [entry["compute"] for entry in mine] == [1e22, 1e23, 3e22, 2e22]
+    assert [band(entry) for entry in mine] == ["-", "-", "above", "below"]
+    text = curve_table(document, 80)
+    assert "3e+22 (step-9)" in text and text.index("step-8") < text.index("step-9")
 
 
-def test_rates_are_averaged_and_draws_added_up(out: Path) -> None:
-    ladder = Ladder.read(out.parent / "ladder.yaml")
-    rates = read_passrates(out, ladder)
-    assert len(rates.frame) == len(RUNGS) * len(DRAWS) * QUESTIONS
-    evidence = task_evidence(rates, ladder, "t")
-    assert evidence.rates.shape == (QUESTIONS, len(RUNGS))
-    assert (evidence.n_samples == sum(DRAWS.values())).all()
-    for place, rung in enumerate(RUNGS):
-        rows = rates.frame[rates.frame["model"] == rung]
-        wide = rows.pivot(index="question", columns="checkpoint", values="rate")
-        expected = wide.loc[evidence.questions].mean(axis=1)  # of three rates, not of all draws
-        np.testing.assert_allclose(evidence.rates[:, place], expected)
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("task,compute\nt,1e22", "lacks the column accuracy"),
+        ("task,compute,accuracy", "has no rows"),
+        ("task,compute,accuracy\nu,1e22,0.5", "row 1: no task 'u'"),
+        ("task,compute,accuracy\nt,1e22,0.5\nt,x,0.5", "row 2: compute 'x'"),
+        ("task,compute,accuracy\nt,-1,0.5", "row 1: compute is -1"),
+        ("task,compute,accuracy\nt,1e22,50", "accuracy is 50"),
+        ("", "not a readable CSV file"),
+    ],
+)
+def test_wrong_checkpoints(tmp_path: Path, lines: str, words: str) -> None:
+    path = tmp_path / "seen.csv"
+    path.write_text(lines)
+    with pytest.raises(InputError, match=words):
+        read_checkpoints(path, ["t"])
+    with pytest.raises(InputError, match="no such file"):
+        read_checkpoints(tmp_path / "none.csv", ["t"])
 
 
-def test_from_stores_to_the_forecast(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["forecast", str(out), "--ladder", str(out.parent / "ladder.yaml"), "--json", "-"]
-    assert main([*words, "--method", "cod-paper"]) == 0
-    task = json.loads(capsys.readouterr().out)["tasks"]["t"]
-    assert task["samples"] == sum(DRAWS.values())
-    accuracies = [rung["accuracy"] for rung in task["rungs"]]
-    assert accuracies == pytest.approx([0.15 + 0.14 * place for place in range(5)], abs=0.02)
+@pytest.mark.parametrize("amount", ["1e24:1e22", "1:2:3:4", "1e22:x", "0:1e22", "1e22:1e23:1"])
+def test_a_wrong_range_of_compute(
+    amount: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], table: object
+) -> None:
+    ladder = tmp_path / "l.yaml"
+    rungs = "".join(f"- {{name: r{i}, params: 1e{i + 6}, tokens: 1e9}}\n" for i in range(4))
+    ladder.write_text(f"ladder: l\nrungs:\n{rungs}")
+    rows = "".join(f"t,q{q},r{i},{q % 2},1\n" for q in range(4) for i in range(4))
+    (tmp_path / "p.csv").write_text("task,question,model,n_correct,n_samples\n" + rows)
+    status = main(["forecast", f"{tmp_path}/p.csv", "--ladder", str(ladder), "--compute", amount])
+    assert status == 2
+    told = capsys.readouterr().err
+    assert told.startswith("cod-harness: --compute") and told.count("\n") == 1
