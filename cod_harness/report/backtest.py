@@ -50,6 +50,7 @@ def backtest_document(
     allow_mismatch: bool = False,
     processes: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    command: Sequence[str] | None = None,
 ) -> Document:
     """Forecast what is known already, from what came before it, and score the forecasts.
 
@@ -64,6 +65,7 @@ def backtest_document(
         allow_mismatch: go on although runs differ; the differences then stand in the notes.
         processes: how many to share the work; 1 for this one alone.
         progress: called with the numbers of fits that are done and that there are.
+        command: the words that made the document.
 
     Returns:
         The document, plain JSON values only; see `schema`.
@@ -114,6 +116,7 @@ def backtest_document(
             "level": level,
             "allow_mismatch": allow_mismatch,
             "notes": list(dict.fromkeys(notes)),
+            "command": None if command is None else list(command),
         },
         **provenance(),
     }
@@ -125,7 +128,8 @@ def summaries(rows: Sequence[Row], methods: Sequence[str]) -> dict[str, Any]:
     """What the rows say of each method, errors in points; None where there is no number.
 
     Per method: mean, median, max of the absolute error, bias (mean of the signed error), coverage
-    (share of the measured values inside the interval), width (median, points), n (forecasts made),
+    (share of the measured values inside the interval), width (median, points), naive_width (of one
+    interval alike around every forecast that holds as many, points), n (forecasts made),
     abstained (share of the points without one), mean_low and mean_high (90 % bootstrap interval of
     the mean), verdicts (mean and n of the forecasts called ok and weak), versus (the difference of
     the absolute error to the first method's where both forecast, with its interval).
@@ -247,14 +251,16 @@ class _Errors:
         made = ~np.isnan(self.error)
         size = np.abs(self.error[made])
         low, high = self._of_mean(np.abs(self.error))
+        inside = self.inside[made]
         return {
             "mean": _if_any(np.mean, size),
             "max": _if_any(np.max, size),
-            "coverage": _if_any(np.mean, self.inside[made].astype(float)),
+            "coverage": _if_any(np.mean, inside.astype(float)),
             "n": int(made.sum()),
             "median": _if_any(np.median, size),
             "bias": _if_any(np.mean, self.error[made]),
             "width": _if_any(np.median, self.width[made]),
+            "naive_width": float(2 * np.sort(size)[inside.sum() - 1]) if inside.any() else None,
             "abstained": float(1.0 - made.mean()),
             "mean_low": low,
             "mean_high": high,

@@ -22,8 +22,9 @@ def backtest_table(
 
     Mean absolute error with its 90 % bootstrap interval, largest error, share of measured values
     inside the intervals, median width of those, share of the points abstained on, forecasts made,
-    and the difference to the first method. Below it errors by verdict; then, for every name in
-    `by` ("task", "target"), the mean absolute errors of all methods per task or hidden model.
+    and the difference to the first method. Below it errors by verdict, and beside the intervals'
+    median width that of one interval alike for every forecast that holds as many; then, for every
+    name in `by` ("task", "target"), the mean absolute errors of all methods per task or model.
 
     Args:
         document: the document.
@@ -87,8 +88,10 @@ def _verdicts(document: Mapping[str, Any], width: int) -> list[str]:
     for name, about in document["summary"].items():
         parts = [about["verdicts"][verdict] for verdict in ("ok", "weak")]
         numbers = [(_points(part["mean"]), str(part["n"])) for part in parts]
-        cells.append([name, *(text for pair in numbers for text in pair)])
-    return grid(["Error where", "ok", "Made ok", "weak", "Made weak"], cells, width)
+        widths = [_points(about["width"]), _points(about["naive_width"])]
+        cells.append([name, *(text for pair in numbers for text in pair), *widths])
+    headers = ["Error where", "ok", "Made ok", "weak", "Made weak", "Width", "Naive"]
+    return grid(headers, cells, width)
 
 
 def _means_by(key: str, document: Mapping[str, Any], width: int) -> list[str]:

@@ -237,11 +237,11 @@ from what is below it; absolute errors in points, 90 % intervals
 |cod-paper|11.3|7.5-15.0|15.0|  50 %| 20.0|    0 %|   2|+0.0 [+0.0,+0.0]|
 |exp      |11.3|7.5-15.0|15.0|  50 %| 20.0|    0 %|   2|+0.0 [+0.0,+0.0]|
 
-|Error where|  ok|Made ok|weak|Made weak|
-|-----------|---:|------:|---:|--------:|
-|cod        |   -|      0|11.3|        2|
-|cod-paper  |   -|      0|11.3|        2|
-|exp        |11.3|      2|   -|        0|
+|Error where|  ok|Made ok|weak|Made weak|Width|Naive|
+|-----------|---:|------:|---:|--------:|----:|----:|
+|cod        |   -|      0|11.3|        2| 20.0| 15.0|
+|cod-paper  |   -|      0|11.3|        2| 20.0| 15.0|
+|exp        |11.3|      2|   -|        0| 20.0| 15.0|
 
 |Target| cod|cod-paper| exp|
 |------|---:|--------:|---:|
