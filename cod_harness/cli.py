@@ -149,29 +149,32 @@ def _forecast(words: Sequence[str]) -> int:
     from cod_harness.ladder.files import write_whole
     from cod_harness.ladder.manifest import Ladder
     from cod_harness.ladder.passrates import read_passrates
+    from cod_harness.progress import progress_bar
     from cod_harness.report.checkpoints import read_checkpoints
     from cod_harness.report.curve_table import curve_table
     from cod_harness.report.document import document_text, forecast_document, write_document
-    from cod_harness.report.saved_clusters import Fit, SavedClusters
-    from cod_harness.progress import progress_bar
     from cod_harness.report.page_beside import page_beside
+    from cod_harness.report.saved_clusters import Fit, SavedClusters
     from cod_harness.report.terminal import print_forecast
 
     ladder = Ladder.read(asked.ladder)
     rates = read_passrates(asked.paths, ladder)
     fits: list[Fit] = []
-    document = forecast_document(
-        rates,
-        ladder,
-        methods=[name for name in asked.method.split(",") if name],
-        targets=asked.target,
-        compute=_amounts(asked.compute) if asked.compute else None,
-        level=_level(asked.level),
-        allow_mismatch=asked.allow_mismatch,
-        clusters=SavedClusters.read(asked.clusters) if asked.clusters else None,
-        checkpoints=read_checkpoints(asked.observed, rates.tasks) if asked.observed else (),
-        on_clusters=lambda evidence, model: fits.append((evidence, model)),
-    )
+    with progress_bar("forecast", "task") as progress:
+        document = forecast_document(
+            rates,
+            ladder,
+            methods=[name for name in asked.method.split(",") if name],
+            targets=asked.target,
+            compute=_amounts(asked.compute) if asked.compute else None,
+            level=_level(asked.level),
+            allow_mismatch=asked.allow_mismatch,
+            clusters=SavedClusters.read(asked.clusters) if asked.clusters else None,
+            checkpoints=read_checkpoints(asked.observed, rates.tasks) if asked.observed else (),
+            on_clusters=lambda evidence, model: fits.append((evidence, model)),
+            command=["cod-harness", "forecast", *words],
+            progress=progress,
+        )
     if asked.save_clusters:
         method = document["settings"]["clusters_of"]
         SavedClusters.of(rates, ladder, method, fits).write(asked.save_clusters)
@@ -179,16 +182,22 @@ def _forecast(words: Sequence[str]) -> int:
         sys.stdout.write(document_text(document))
         return 0
     ranged = asked.observed or ":" in (asked.compute or "")
-    print(curve_table(document) if ranged else forecast_table(document))
-    written = None
+    if ranged:
+        print(curve_table(document))
+    else:
+        print_forecast(document)
+    written = drawn = None
     if asked.json:
         written = write_whole(Path(asked.json), document_text(document))
     elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
         written = write_document(document, Path(asked.paths[0]))
+        drawn = page_beside(document, Path(asked.paths[0]))
     for note in document["settings"].get("notes", []):
-        print(f"cod-harness: {note}", file=sys.stderr)
+        say(note)
     if written:
-        print(f"cod-harness: forecast written to {written}", file=sys.stderr)
+        say(f"forecast written to {written}")
+    if drawn:
+        say(f"report written to {drawn}")
     return 0
 
 

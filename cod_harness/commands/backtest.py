@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cod_harness.arguments import ArgumentParser
 from cod_harness.errors import InputError
+from cod_harness.messages import say
 
 _ABOUT = """\
 Forecast results that are known, each from what is below it, and score the forecasts.
@@ -71,27 +72,21 @@ def main(words: Sequence[str]) -> int:
     )
     asked = parser.parse_args(words)
 
-    from tqdm import tqdm
-
     from cod_harness.ladder.files import write_whole
     from cod_harness.ladder.manifest import Ladder
     from cod_harness.ladder.passrates import read_passrates
+    from cod_harness.progress import progress_bar
     from cod_harness.report.backtest import backtest_document, write_backtest
     from cod_harness.report.backtest_table import BY, backtest_table
     from cod_harness.report.document import document_text
+    from cod_harness.report.page_beside import page_beside
 
     by = _names(asked.by)
     for name in by:
         if name not in BY:
             raise InputError(f"--by {name}: there are {' and '.join(BY)}")
     ladder = Ladder.read(asked.ladder)
-    # Off where standard error is no terminal: a log wants no bar.
-    with tqdm(desc="backtest", unit="fit", leave=False, disable=None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar("backtest", "fit") as progress:
         document = backtest_document(
             read_passrates(asked.paths, ladder),
             ladder,
@@ -101,20 +96,24 @@ def main(words: Sequence[str]) -> int:
             allow_mismatch=asked.allow_mismatch,
             processes=_whole("--jobs", asked.jobs) if asked.jobs else os.cpu_count() or 1,
             progress=progress,
+            command=["cod-harness", "backtest", *words],
         )
     if asked.json == "-":
         sys.stdout.write(document_text(document))
         return 0
     print(backtest_table(document, by))
-    written = None
+    written = drawn = None
     if asked.json:
         written = write_whole(asked.json, document_text(document))
     elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
         written = write_backtest(document, asked.paths[0])
+        drawn = page_beside(document, Path(asked.paths[0]))
     for note in document["settings"]["notes"]:
-        print(f"cod-harness: {note}", file=sys.stderr)
+        say(note)
     if written:
-        print(f"cod-harness: backtest written to {written}", file=sys.stderr)
+        say(f"backtest written to {written}")
+    if drawn:
+        say(f"report written to {drawn}")
     return 0
 
 

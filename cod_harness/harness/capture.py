@@ -8,13 +8,17 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cod_harness.errors import InputError
 from cod_harness.harness import guards, record
 from cod_harness.harness.flags import CaptureOptions
 from cod_harness.harness.responses import answered, gathered, tasks_in
 from cod_harness.ladder.manifest import Ladder, Model
+from cod_harness.messages import say
+
+if TYPE_CHECKING:
+    from cod_harness.harness.outlook import Outlook
 
 # Keys of `model_args` that may name the model, as the harness's own tracker reads them.
 _MODEL_KEYS = ("pretrained", "peft", "delta", "model", "path", "engine")
@@ -48,6 +52,7 @@ class Capture:
         self._others = guards.Neighbours([], {})
         self._use_cache = False
         self._captured: record.Record | None = None
+        self._tracked: Outlook | None = None
 
     # -- before the run ---------------------------------------------------------------------
 
@@ -177,6 +182,8 @@ class Capture:
                 folder = folder / str(tracker.general_config_tracker.model_name_sanitized)
             path = folder / f"{PASSRATES_PREFIX}{date}{PASSRATES_SUFFIX}"
             self.store = write_passrates(path, captured.frame(), captured.settings())
+        if self.store is not None and self.folder is not None:
+            self._track(self.folder)
 
     def finish(self) -> int:
         """Forecast if the ladder is far enough, say what went wrong, and give the exit status."""
@@ -194,11 +201,27 @@ class Capture:
 
     def forecast(self, folder: Path) -> None:
         """The forecast file and table, if the folder holds enough rungs of this ladder."""
-        from cod_harness.harness.outlook import show_forecast
+        from cod_harness.harness.outlook import make_forecast, show
 
         remedy = f"the pass rates are kept: see `cod-harness forecast {folder} --ladder ...`"
         with self._kept("forecasting", remedy):
-            show_forecast(folder, self.ladder, self.options.allow_mismatch)
+            outlook = self._tracked or make_forecast(
+                folder, self.ladder, self.options.allow_mismatch
+            )
+            if outlook is not None:
+                show(outlook)
+
+    def _track(self, folder: Path) -> None:
+        """With a tracker's run open, forecast now: the harness closes it before `finish`."""
+        from cod_harness.harness import trackers
+        from cod_harness.harness.outlook import make_forecast
+
+        if not (self.options.forecast and trackers.open_runs()):
+            return
+        with self._kept("logging the forecast to the tracker", "the files are not affected"):
+            self._tracked = make_forecast(folder, self.ladder, self.options.allow_mismatch)
+            if self._tracked is not None:
+                trackers.log(self._tracked)
 
     def unwatched(self, why: str) -> None:
         """Note that this lm_eval cannot be watched; the run itself goes on."""
@@ -239,4 +262,4 @@ def _tracked_name(tracker: Any) -> str:
 
 def _say(text: str) -> None:
     if os.environ.get("RANK", "0") == "0":  # under a launcher every process comes here
-        print(f"cod-harness: {text}", file=sys.stderr)
+        say(text)

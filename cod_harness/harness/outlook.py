@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder
+from cod_harness.messages import say
+from cod_harness.progress import progress_bar
+
+if TYPE_CHECKING:
+    from cod_harness.report.document import Document
 
 # Three law parameters and at least one point to spare (method.md, section 3).
 FEWEST_RUNGS = 4
@@ -32,26 +39,56 @@ def stores_of(folder: Path, ladder: Ladder) -> dict[Path, dict[str, object]]:
     return found
 
 
-def show_forecast(folder: Path, ladder: Ladder, allow_mismatch: bool = False) -> None:
-    """Forecast the ladder's targets from a folder: JSON into it, the table on standard output.
+@dataclass(frozen=True)
+class Outlook:
+    """A forecast that has been made and written. page: None where none could be drawn."""
 
-    Nothing happens while fewer than four rungs have been measured, or if the ladder names no
-    target. Raises InputError where the pass rates cannot be used.
+    document: Document
+    path: Path
+    page: Path | None
+
+
+def make_forecast(folder: Path, ladder: Ladder, allow_mismatch: bool = False) -> Outlook | None:
+    """Forecast the ladder's targets from a folder; JSON and page go into it.
+
+    None while fewer than four rungs have been measured, or if the ladder names no target. Raises
+    InputError where the pass rates cannot be used.
     """
     from cod_harness.ladder.passrates import read_passrates
     from cod_harness.report.document import forecast_document, write_document
-    from cod_harness.report.table import forecast_table
+    from cod_harness.report.page_beside import page_beside
 
     stores = stores_of(folder, ladder)
     rungs = {model.name for model in ladder.rungs}
     measured = {str(settings.get("rung")) for settings in stores.values()} & rungs
     if len(measured) < FEWEST_RUNGS or not ladder.targets:
-        return
+        return None
     # Only this ladder's stores: another ladder's runs may share the folder.
     rates = read_passrates(list(stores), ladder)
-    document = forecast_document(rates, ladder, allow_mismatch=allow_mismatch)
+    command = ["cod-harness", "forecast", str(folder), "--ladder", str(ladder.path or ladder.name)]
+    command += ["--allow-mismatch"] if allow_mismatch else []
+    with progress_bar("forecast", "task") as progress:
+        document = forecast_document(
+            rates, ladder, allow_mismatch=allow_mismatch, command=command, progress=progress
+        )
     path = write_document(document, folder)
-    print(forecast_table(document))
-    for note in document["settings"].get("notes", []):
-        print(f"cod-harness: {note}", file=sys.stderr)
-    print(f"cod-harness: forecast written to {path}", file=sys.stderr)
+    return Outlook(document, path, page_beside(document, folder))
+
+
+def show(outlook: Outlook) -> None:
+    """The table on standard output, notes and files on standard error."""
+    from cod_harness.report.terminal import print_forecast
+
+    print_forecast(outlook.document)
+    for note in outlook.document["settings"].get("notes", []):
+        say(note)
+    say(f"forecast written to {outlook.path}")
+    if outlook.page:
+        say(f"report written to {outlook.page}")
+
+
+def show_forecast(folder: Path, ladder: Ladder, allow_mismatch: bool = False) -> None:
+    """Make a forecast and show it; nothing happens while there are too few rungs."""
+    outlook = make_forecast(folder, ladder, allow_mismatch)
+    if outlook is not None:
+        show(outlook)

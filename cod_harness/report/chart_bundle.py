@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 from cod_harness.errors import InputError
@@ -18,18 +20,16 @@ def bundle() -> str:
     """
     import vl_convert
 
-    place = _cache() / f"vega-{vl_convert.__version__}.js"
+    place = _cache() / f"vega-{version('vl-convert-python')}.js"
     try:
         kept = place.read_text("utf-8")
         if _SIGN in kept:
             return kept
     except (OSError, UnicodeDecodeError):
         pass
-    made = str(vl_convert.javascript_bundle())
-    try:
+    made = str(vl_convert.javascript_bundle())  # type: ignore[call-arg]  # has a default
+    with suppress(InputError):  # no home to write to: it is made again next time
         write_whole(place, made, overwrite=True)
-    except InputError:  # no home to write to; it is made again next time
-        pass
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ def spread(low: float, high: float) -> list[float]:
 
 
 def rows_chart(rows: Sequence[Mapping[str, Any]]) -> Any:
-    return alt.Chart(alt.Data(values=[_short(row) for row in rows]))
+    return alt.Chart(alt.InlineData(values=[_short(row) for row in rows]))
 
 
 def _short(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,8 +41,19 @@ def compute_axis(name: str, values: Sequence[float]) -> Any:
         f"{name}:Q",
         title=_FLOP,
         scale=alt.Scale(type="log", domain=[low / room, high * room], nice=False),
-        axis=alt.Axis(format="~e", tickCount=5, grid=False, labelOverlap=True),
+        axis=alt.Axis(
+            labelExpr="'1e' + format(round(log(datum.value) / LN10), 'd')",
+            values=_powers(low, high),
+            grid=False,
+            labelOverlap=True,
+        ),
     )
+
+
+def _powers(low: float, high: float) -> list[float]:
+    first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
+    every = max((last - first) // 6, 1)
+    return [10.0**power for power in range(first, last + 1, every)]
 
 
 def percent_axis(name: str, title: str, top: float, channel: Any = None) -> Any:

@@ -202,7 +202,7 @@ def _mapped(mapping: Mapping[str, Any], at: float) -> float:
     piece = max(place for place, knot in enumerate(knots[:-1]) if knot <= at)
     offset = at - knots[piece]
     value = sum(factor * offset**power for power, factor in enumerate(coefficients[piece]))
-    return min(max(value, 0.0), 1.0)
+    return float(min(max(value, 0.0), 1.0))
 
 
 def _goal(entry: Entry) -> dict[str, Any]:

@@ -25,6 +25,11 @@ Chart = Any  # an Altair chart of any kind
 
 CLUSTERS_DRAWN = 30  # the largest of each kind
 _BB = 1e18  # FLOP; the unit of `a`
+_GREY = "'var(--outlier)'"
+_HUES = (
+    "['#4c78a8','#f58518','#e45756','#3d9c8f','#54a24b','#c9a227','#b279a2','#d67195','#9d755d',"
+    "'#6f7bd9']"
+)
 _PICKED = "picked == null || picked == datum.cluster"
 
 
@@ -75,7 +80,7 @@ def clusters_chart(
                 alt.Tooltip("cluster:N"), alt.Tooltip("size:Q", title="questions"),
                 alt.Tooltip("kind:N", title="class"),
                 alt.Tooltip("rate:Q", title="pass rate (%)", format=".1f"),
-                *(alt.Tooltip(f"{name}:N") for name in ("law", "because", "examples")),
+                *(alt.Tooltip(f"{name}:N") for name in ("law", "note", "examples")),
             ],
         )
         .add_params(hover)
@@ -106,39 +111,35 @@ def questions_chart(task: Task) -> Chart | None:
         }
         for across, up, cluster, count in picture["cells"]
     ]
-    base = rows_chart(rows).encode(
-        x=alt.X(
-            "rate:Q", title="mean pass rate over the rungs (%)",
-            scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(tickCount=5, grid=False),
-        ),
-        y=alt.Y(
-            "gain:Q", title="gain of the upper rungs (points)", scale=alt.Scale(zero=True),
-            axis=alt.Axis(tickCount=5),
-        ),
-        size=alt.Size("n:Q", legend=None, scale=alt.Scale(type="sqrt", range=[12, 340])),
-        opacity=alt.when(_PICKED).then(alt.value(0.72)).otherwise(alt.value(0.06)),
-        tooltip=[
-            alt.Tooltip("n:Q", title="questions"), alt.Tooltip("kind:N", title="class"),
-            alt.Tooltip("name:N", title="cluster"),
-            alt.Tooltip("rate:Q", title="mean pass rate (%)", format=".0f"),
-            alt.Tooltip("gain:Q", title="gain (points)", format="+.0f"),
-        ],
-    )  # fmt: skip
-    by_class = (
-        base.transform_filter("tint == 'class'")
-        .mark_point(filled=True)
-        .encode(color=class_colours(list(CLASSES)))
-    )
-    by_cluster = (
-        base.transform_filter("tint == 'cluster'")
-        .mark_point(filled=True)
-        .encode(color=alt.Color("cluster:N", legend=None, scale=alt.Scale(scheme="tableau20")))
-    )
+    by_class = class_colours(list(CLASSES)).to_dict()
     return (
-        alt.layer(by_class, by_cluster)
-        .resolve_scale(color="independent")
+        rows_chart(rows)
+        .mark_point(filled=True)
+        .encode(
+            x=alt.X(
+                "rate:Q", title="mean pass rate over the rungs (%)",
+                scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5, grid=False),
+            ),
+            y=alt.Y(
+                "gain:Q", title="gain of the upper rungs (points)", scale=alt.Scale(zero=True),
+                axis=alt.Axis(tickCount=5),
+            ),
+            size=alt.Size("n:Q", legend=None, scale=alt.Scale(type="sqrt", range=[12, 340])),
+            opacity=alt.when(_PICKED).then(alt.value(0.72)).otherwise(alt.value(0.06)),
+            # Of clusters there may be hundreds: neighbours in number need only look different.
+            color={
+                "condition": {"test": "tint == 'class'", **by_class, "type": "nominal"},
+                "value": {"expr": f"datum.cluster < 0 ? {_GREY} : {_HUES}[datum.cluster % 10]"},
+            },
+            tooltip=[
+                alt.Tooltip("n:Q", title="questions"), alt.Tooltip("kind:N", title="class"),
+                alt.Tooltip("name:N", title="cluster"),
+                alt.Tooltip("rate:Q", title="mean pass rate (%)", format=".0f"),
+                alt.Tooltip("gain:Q", title="gain (points)", format="+.0f"),
+            ],
+        )
         .add_params(alt.param(name="picked", value=None), alt.param(name="tint", value="class"))
-    )
+    )  # fmt: skip
 
 
 def drawn_clusters(task: Task) -> list[Mapping[str, Any]]:
@@ -156,7 +157,7 @@ def _about(cluster: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, An
         "size": cluster["size"],
         "kind": CLASSES[kind][0],
         "law": law or "-",
-        "because": cluster["reason"] or "-",
+        "note": cluster["reason"] or "-",
         "examples": " | ".join(texts.get(name, name) for name in cluster.get("examples", []))
         or "-",
     }

@@ -34,12 +34,11 @@ def page(document: Document, texts: Texts | None = None) -> str:
         InputError: a package that the page needs is not installed.
     """
     if document.get("schema") == "cod-backtest/1":
-        from cod_harness.report.page_backtest import backtest_content
+        from cod_harness.report.page_backtest import TEMPLATE, backtest_content
 
-        template, content, charts = backtest_content(document)
-    else:
-        template, content, charts = _forecast_content(document, texts or {})
-    return _rendered(template, content, charts)
+        return _rendered(TEMPLATE, backtest_content(document), charts_of(document))
+    content = _forecast_content(document, texts or {})
+    return _rendered("forecast.html.j2", content, charts_of(document, texts))
 
 
 def write_page(document: Document, out: str | os.PathLike[str], texts: Texts | None = None) -> Path:
@@ -75,12 +74,10 @@ class _packages:
             raise InputError(f"the page needs {error.name}: {_REMEDY}") from None
 
 
-def _forecast_content(
-    document: Document, texts: Texts
-) -> tuple[str, dict[str, Any], dict[str, dict[str, Any]]]:
+def _forecast_content(document: Document, texts: Texts) -> dict[str, Any]:
     methods = document["settings"]["methods"]
     targets = list(dict.fromkeys(entry["target"] for entry in document["forecasts"]))
-    content = {
+    return {
         "title": f"Forecast: {document['ladder']['name']}",
         "document": document,
         "method": methods[0],
@@ -93,7 +90,6 @@ def _forecast_content(
         "has_texts": bool(texts),
         "command": _command(document["settings"].get("command")),
     }
-    return "forecast.html.j2", content, charts_of(document, texts)
 
 
 def _target(document: Document, target: str, methods: Sequence[str]) -> dict[str, Any]:
@@ -110,7 +106,7 @@ def _target(document: Document, target: str, methods: Sequence[str]) -> dict[str
                 "task": task,
                 "entry": first,
                 "rivals": [entries[name] for name in methods[1:] if name in entries],
-                "trust": reading.trust(first, document["tasks"][task]),
+                "trust": reading.trust(first),
                 "compared": reading.against_measured(first),
                 "verdict": reading.VERDICTS[first["verdict"]],
             }

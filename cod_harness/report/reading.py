@@ -30,23 +30,21 @@ def distance(entry: Entry, task: Mapping[str, Any]) -> float | None:
     return entry["compute"] / max(rungs) if rungs else None
 
 
-def trust(entry: Entry, task: Mapping[str, Any]) -> str:
+def trust(entry: Entry) -> str:
     """One sentence on how far to trust a forecast."""
     reasons = entry["reasons"]
     if entry["verdict"] == "abstain":
         return f"No number, because {_reason(reasons)}." if reasons else "No number."
-    times = distance(entry, task)
-    beyond = "" if times is None else f" at {_times(times)} the compute of the largest rung"
     width = ""
     if entry["low"] is not None and entry["high"] is not None:
         width = f"{100 * (entry['high'] - entry['low']):.0f} points wide"
     if entry["verdict"] == "weak":
-        said = f"A direction rather than a number{beyond}: {_reason(reasons)}."
+        said = f"A direction, not a number: {_reason(reasons)}."
         return said if "points wide" in said or not width else f"{said[:-1]} (interval {width})."
     share = entry["subset"]["share"]
     carried = "" if share is None else f"; {100 * share:.0f} % of the questions carry it"
-    held = f", interval {width}" if width else ""
-    return f"Usable with its interval{beyond}{held}{carried}."
+    held = f", {width}" if width else ""
+    return f"To be used with its interval{held}{carried}."
 
 
 def against_measured(entry: Entry) -> str:
@@ -90,10 +88,6 @@ def _reason(reasons: Sequence[str]) -> str:
     more = len(reasons) - 1
     first = reasons[0].rstrip(".") if reasons else "its reasons are not told"
     return first + (f", and {more} more reason{'s' * (more > 1)} below" if more > 0 else "")
-
-
-def _times(times: float) -> str:
-    return f"{times:.0f} times" if times >= 9.95 else f"{times:.2g} times"
 
 
 def _plural(number: int, noun: str) -> str:

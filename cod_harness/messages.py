@@ -1,0 +1,37 @@
+"""What commands say beside their results, on standard error; `--quiet` and `--verbose` rule it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# In the environment, so that the processes a command starts keep to it.
+_KEY = "COD_MESSAGES"
+QUIET, VERBOSE = "quiet", "verbose"
+
+
+def set_messages(kind: str) -> None:
+    """Say less (`QUIET`: only faults) or more (`VERBOSE`: also what took how long)."""
+    os.environ[_KEY] = kind
+
+
+def quiet() -> bool:
+    """Whether only faults are to be told."""
+    return os.environ.get(_KEY) == QUIET
+
+
+def verbose() -> bool:
+    """Whether details are to be told."""
+    return os.environ.get(_KEY) == VERBOSE
+
+
+def say(text: str) -> None:
+    """Tell what was done or noticed."""
+    if not quiet():
+        print(f"cod-harness: {text}", file=sys.stderr)
+
+
+def detail(text: str) -> None:
+    """Tell what only the curious want to know."""
+    if verbose():
+        print(f"cod-harness: {text}", file=sys.stderr)

@@ -1,0 +1,88 @@
+"""Texts of example questions, out of the samples that lm-eval logged."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cod_harness.errors import InputError
+
+_FIELDS = ("question", "problem", "query", "input", "prompt", "text", "passage", "sentence")
+_LONGEST = 240  # characters shown of a question
+_NAME = re.compile(r"samples_(.+)_\d{4}-\d{2}-\d{2}T.*\.jsonl")
+
+
+def question_texts(
+    document: Mapping[str, Any], paths: Sequence[str | Path]
+) -> dict[str, dict[str, str]]:
+    """Per task the texts of its clusters' example questions, as far as the samples hold them.
+
+    Args:
+        document: a `cod-forecast/1` document.
+        paths: `samples_*.jsonl` files, or folders with some anywhere below.
+
+    Raises:
+        InputError: a path is not there, is no log of samples, or holds none of the questions.
+    """
+    wanted = {
+        name: {one for cluster in task["clusters"] for one in cluster.get("examples", [])}
+        for name, task in document["tasks"].items()
+    }
+    found: dict[str, dict[str, str]] = {}
+    files = [file for path in paths for file in _files(Path(path))]
+    for file in files:
+        match = _NAME.fullmatch(file.name)
+        task = match[1] if match else ""
+        missing = wanted.get(task, set()) - set(found.get(task, {}))
+        if not missing:
+            continue
+        by_hash = {name.partition(".")[0]: name for name in missing}
+        digits = {len(name) for name in by_hash}
+        for sample in _samples(file):
+            for size in digits:
+                name = by_hash.get(str(sample.get("doc_hash", ""))[:size])
+                if name:
+                    found.setdefault(task, {})[name] = _text(sample)
+    if not found:
+        raise InputError(
+            f"{', '.join(str(path) for path in paths)}: none of the forecast's questions is in "
+            f"{len(files)} samples_*.jsonl there; give the folder of a run with --log_samples"
+        )
+    return found
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(path.rglob("samples_*.jsonl"))
+    if not path.is_file():
+        raise InputError(f"{path}: no such file or folder; give a run made with --log_samples")
+    return [path]
+
+
+def _samples(file: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        with open(file, encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    sample = json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise InputError(
+                        f"{file}:{number}: no JSON: {error.msg}; is it a log of samples?"
+                    ) from None
+                if isinstance(sample, dict):
+                    yield sample
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read: {error}; is it a log of samples?") from None
+
+
+def _text(sample: Mapping[str, Any]) -> str:
+    doc = sample.get("doc")
+    texts = doc if isinstance(doc, Mapping) else {}
+    said = next((str(texts[key]) for key in _FIELDS if texts.get(key)), "")
+    if not said:
+        said = next((value for value in texts.values() if isinstance(value, str) and value), "")
+    said = " ".join((said or json.dumps(doc, ensure_ascii=False)).split())
+    return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 3]}..."
