@@ -148,8 +148,8 @@ class _Reader:
         try:
             task = source.rebuilt(file.task, first.get("doc"))
             rescorer = Rescorer(file.task, task, processes)
-            known = {pipeline.name: pipeline for pipeline in rescorer.pipelines}
-            both = [known[pipeline.name] for pipeline in offered if pipeline.name in known]
+            logged = {pipeline.name for pipeline in offered}
+            both = [pipeline for pipeline in rescorer.pipelines if pipeline.name in logged]
             if not both:
                 raise InputError("the task's filters have other names now")
             tried = chosen(file.task, both, reported, choice_for(file.task, self.options))

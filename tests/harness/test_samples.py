@@ -1,0 +1,296 @@
+"""Samples files in all the forms they come in: re-scored, per repeat, broken, doubled."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from harness_runs import DOCUMENTS, Ran
+
+from cod_harness.cli import main
+from cod_harness.errors import InputError
+from cod_harness.harness.samples import ingest
+from cod_harness.ladder.manifest import Ladder
+from cod_harness.ladder.passrates import PassRates
+from cod_harness.ladder.store import read_store
+
+TASK = "cod_t_two_filters"
+
+
+@pytest.fixture
+def logged(everything: Ran, tmp_path: Path) -> Path:
+    """A run's folder as it is without the capture's file."""
+    folder = tmp_path / "runs"
+    shutil.copytree(everything.folder, folder)
+    for path in folder.rglob("cod_*"):
+        path.unlink()
+    return folder
+
+
+@pytest.fixture
+def ladder(ladder_file: Path) -> Ladder:
+    return Ladder.read(ladder_file)
+
+
+def one(folder: Path, task: str = TASK) -> Path:
+    return next(folder.rglob(f"samples_{task}_2*"))
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def written(path: Path, samples: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(sample) + "\n" for sample in samples))
+    return path
+
+
+def said(rates: PassRates, words: str) -> str:
+    found = [note for note in rates.notes if words in note]
+    assert found, (words, rates.notes)
+    return found[0]
+
+
+@pytest.mark.parametrize("task", [TASK, "cod_t_majority", "cod_t_custom", "cod_t_aliases"])
+def test_rescored_like_captured(
+    logged: Path, everything: Ran, ladder: Ladder, task_folder: Path, task: str
+) -> None:
+    """Without data set or model, every repeat gets the score that the capture gave it."""
+    found = ingest([one(logged, task)], ladder, include_paths=[task_folder])
+    captured, _ = read_store(everything.stores[0])
+    theirs = captured[captured["task"] == task].reset_index(drop=True)
+    ours = found.frame
+    assert list(ours["question"]) == list(theirs["question"])
+    assert list(ours["n_correct"]) == list(theirs["n_correct"])
+    assert set(ours["n_samples"]) == {5}
+    assert set(ours["filter"]) == set(theirs["filter"])
+    said(found, "5 responses a question, re-scored")
+
+
+def test_unknown_task(logged: Path, ladder: Ladder) -> None:
+    found = ingest([one(logged)], ladder)
+    assert set(found.frame["n_samples"]) == {1}
+    assert "--include_path" in said(found, "not re-scored")
+
+
+def test_scores_per_repeat(logged: Path, ladder: Ladder) -> None:
+    """The harness's coming form: scores of all repeats beside the sample."""
+    path = one(logged)
+    samples = rows(path)
+    for at, sample in enumerate(samples):
+        right = at % 6
+        sample["scores_per_repeat"] = {"exact_match": [1.0] * right + [0.0] * (5 - right)}
+    written(path, samples)
+    found = ingest([path], ladder)
+    chosen = [s for s in samples if s["filter"] == found.frame["filter"].iloc[0]]
+    want = [sum(s["scores_per_repeat"]["exact_match"]) for s in chosen]
+    assert list(found.frame["n_correct"]) == want
+    assert set(found.frame["n_samples"]) == {5}
+
+
+def test_padded_responses(logged: Path, ladder: Ladder, task_folder: Path) -> None:
+    path = one(logged)
+    samples = rows(path)
+    plain = ingest([path], ladder, include_paths=[task_folder]).frame
+    for sample in samples[DOCUMENTS - 1 :: DOCUMENTS]:
+        sample["resps"][0] += ["The answer is 0."] * 3
+    written(path, samples)
+    found = ingest([path], ladder, include_paths=[task_folder])
+    pd.testing.assert_frame_equal(found.frame, plain)
+    said(found, "1 with padding cut")
+
+
+def test_fewer_responses(logged: Path, ladder: Ladder, task_folder: Path) -> None:
+    path = one(logged)
+    samples = rows(path)
+    for sample in samples:
+        if sample["doc_id"] == 3:
+            sample["resps"][0] = sample["resps"][0][:2]
+    found = ingest([written(path, samples)], ladder, include_paths=[task_folder])
+    assert sorted(set(found.frame["n_samples"])) == [2, 5]
+    said(found, "1 with fewer responses")
+
+
+def test_order_does_not_matter(logged: Path, ladder: Ladder, task_folder: Path) -> None:
+    """`--samples` in no order mislabels doc_id: documents are told by their hash."""
+    path = one(logged)
+    plain = ingest([path], ladder, include_paths=[task_folder]).frame
+    samples = rows(path)
+    for sample in samples:
+        sample["doc_id"] = 1000 - sample["doc_id"]
+    found = ingest([written(path, samples[::-1])], ladder, include_paths=[task_folder]).frame
+    once = ~plain["question"].str.contains(".", regex=False)
+    twice = plain["doc_hash"][~once].iloc[0]
+    first, second = (
+        f[f["doc_hash"] != twice].set_index("question").sort_index() for f in (plain, found)
+    )
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_lines_written_twice(logged: Path, ladder: Ladder) -> None:
+    path = one(logged)
+    samples = rows(path)
+    found = ingest([written(path, samples + samples)], ladder)
+    assert len(found.frame) == DOCUMENTS
+    said(found, f"{DOCUMENTS} written twice")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"doc_id": 1}', "it has no doc_hash, resps, filter"),
+        ("not json", "not JSON"),
+        ("[1, 2]", "a list, not an object"),
+        ('{"doc_hash": "a", "filter": "strict-match", "resps": []}', "hold no response"),
+        ('{"doc_hash": "a", "filter": "strict-match", "resps": "x"}', "hold no response"),
+        ('{"doc_hash": "a", "filter": "strict-match", "resps": [["x"]]}', "no exact_match"),
+    ],
+)
+def test_broken_lines(logged: Path, ladder: Ladder, line: str, words: str) -> None:
+    path = one(logged)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], line, *lines[2:]]) + "\n")
+    with pytest.raises(InputError, match=rf"line 2.*{words}"):
+        ingest([path], ladder)
+
+
+def test_what_strict_json_lacks(logged: Path, ladder: Ladder) -> None:
+    """NaN among the metrics, half a character in a response, a byte-order mark, blank lines."""
+    path = one(logged)
+    lines = path.read_text().splitlines()
+    lines[0] = lines[0].removesuffix("}") + ', "loss": NaN, "half": "\\ud83d"}'
+    path.write_text("\ufeff" + "\n\n".join(lines) + "\n\n")
+    assert len(ingest([path], ladder).frame) == DOCUMENTS
+
+
+def test_empty_file(logged: Path, ladder: Ladder) -> None:
+    path = one(logged)
+    path.write_text("")
+    with pytest.raises(InputError, match="holds no samples"):
+        ingest([path], ladder)
+
+
+def test_results_missing(logged: Path, ladder: Ladder) -> None:
+    for path in logged.rglob("results_*"):
+        path.unlink()
+    found = ingest([one(logged)], ladder)
+    assert "not checked" in said(found, "is missing")
+
+
+def test_mixed_versions(
+    logged: Path, ladder_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "runs" / "f2"
+    shutil.copytree(logged / "f1", other)
+    [results] = other.glob("results_*.json")
+    told = json.loads(results.read_text())
+    told["config"]["model_args"] = "pretrained=f2"
+    told["versions"][TASK] = 99
+    del told["cod"]
+    results.write_text(json.dumps(told))
+    for path in logged.rglob("samples_*"):
+        if TASK not in path.name:
+            path.unlink()
+    out = tmp_path / "rates.parquet"
+    words = ["ingest", str(logged), "--ladder", str(ladder_file), "-o", str(out)]
+    assert main(words) == 2
+    refusal = capsys.readouterr().err
+    assert f"{TASK}: version is" in refusal and "99 on f2" in refusal
+    assert "--allow-mismatch" in refusal
+    assert not out.exists()
+    assert main([*words, "--allow-mismatch"]) == 0
+    assert "were run differently" in capsys.readouterr().err
+    assert set(read_store(out)[0]["model"]) == {"f1", "f2"}
+
+
+def test_named_rung(logged: Path, ladder: Ladder) -> None:
+    (logged / "f1").rename(logged / "someone__else")
+    for path in logged.rglob("results_*"):
+        path.unlink()
+    found = ingest([one(logged)], ladder, rung="f3")
+    assert set(found.frame["model"]) == {"f3"}
+
+
+def test_several_processes(
+    logged: Path, ladder: Ladder, task_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cod_harness.harness import sample_pool
+
+    one_by_one = ingest([logged], ladder, include_paths=[task_folder], processes=1)
+    monkeypatch.setattr(sample_pool, "_WORTH_PROCESSES", 0)
+    together = ingest([logged], ladder, include_paths=[task_folder], processes=2)
+    pd.testing.assert_frame_equal(one_by_one.frame, together.frame)
+    assert one_by_one.notes == together.notes
+
+
+def test_programs_need_both_consents(
+    logged: Path, ladder: Ladder, task_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cod_harness.harness.rescoring import TaskSource
+
+    source = TaskSource([task_folder], run_code=True)
+    monkeypatch.delenv("HF_ALLOW_CODE_EVAL", raising=False)
+    with pytest.raises(InputError, match="HF_ALLOW_CODE_EVAL"):
+        source.rebuilt("cod_mbpp", {})
+    monkeypatch.setenv("HF_ALLOW_CODE_EVAL", "1")
+    with pytest.raises(InputError, match="--confirm_run_unsafe_code"):
+        TaskSource([task_folder], run_code=False).rebuilt("cod_mbpp", {})
+
+
+class TestTables:
+    def table(self, path: Path, text: str) -> Path:
+        path.write_text(text)
+        return path
+
+    def run(self, *words: str) -> int:
+        return main(["ingest", *words])
+
+    def test_columns_renamed(
+        self, tmp_path: Path, ladder_file: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = self.table(tmp_path / "t.csv", "item,who,hits,tries\nq1,f1,3,8\nq2,f1,0,8\n")
+        out = tmp_path / "o.parquet"
+        flags = ["--column", "question=item", "--column", "model=who", "--column", "n_correct=hits"]
+        flags += ["--column", "n_samples=tries", "--constant", "task=mine"]
+        assert self.run(str(path), "--ladder", str(ladder_file), "-o", str(out), *flags) == 0
+        frame, _ = read_store(out)
+        assert list(frame["rate"]) == [0.375, 0.0]
+        assert set(frame["task"]) == {"mine"}
+
+    def test_one_answer_a_row(self, tmp_path: Path, ladder_file: Path) -> None:
+        text = "sample_id,score\nq1,C\nq1,I\nq1,C\nq2,I\n"
+        path = self.table(tmp_path / "t.csv", text)
+        out = tmp_path / "o.parquet"
+        flags = ["--column", "question=sample_id", "--column", "correct=score"]
+        flags += ["--constant", "task=mine", "--constant", "model=f2"]
+        assert self.run(str(path), "--ladder", str(ladder_file), "-o", str(out), *flags) == 0
+        frame, _ = read_store(out)
+        assert list(frame["n_correct"]) == [2, 0]
+        assert list(frame["n_samples"]) == [3, 1]
+
+    @pytest.mark.parametrize(
+        ("flags", "words"),
+        [
+            (["--column", "question=nothing"], "no column 'nothing'; it has item, score"),
+            (["--column", "question"], "write OURS=THEIRS"),
+            (["--column", "colour=item"], "there is no column 'colour'"),
+            (["--column", "question=item", "--column", "correct=score"], "row 2: correct is 'x'"),
+        ],
+    )
+    def test_refused(
+        self,
+        tmp_path: Path,
+        ladder_file: Path,
+        capsys: pytest.CaptureFixture[str],
+        flags: list[str],
+        words: str,
+    ) -> None:
+        path = self.table(tmp_path / "t.csv", "item,score\nq1,1\nq2,x\n")
+        more = ["--constant", "task=t", "--constant", "model=f1", "-o", str(tmp_path / "o.parquet")]
+        assert self.run(str(path), "--ladder", str(ladder_file), *flags, *more) == 2
+        error = capsys.readouterr().err
+        assert words in error and error.count("\n") == 1
