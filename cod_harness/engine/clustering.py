@@ -19,7 +19,7 @@ from .arrays import Floats, Ints
 from .meanshift import mean_shift
 from .meanshift_blocks import Map, threads
 from .meanshift_radius import neighbourhood_radius
-from .meanshift_sample import SEEDS, sampled_mean_shift, sampled_radius
+from .meanshift_sample import MOST_SEEDS, sampled_mean_shift, sampled_radius
 
 OUTLIER = -1
 MIN_CLUSTER_SIZE = 10  # K of Algorithm 1
@@ -116,7 +116,7 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             if len(left) < self.min_cluster_size:
                 break  # a round could not make a cluster, hence would change nothing
             self.n_rounds_ += 1
-            clustered = mean_shift if exact or len(left) <= SEEDS else sampled_mean_shift
+            clustered = mean_shift if exact or len(left) <= MOST_SEEDS else sampled_mean_shift
             candidates, labels = clustered(rows[left], self.bandwidth_, each)
             near = np.linalg.norm(rows[left] - candidates[labels], axis=1) <= self.bandwidth_
             sizes = np.bincount(labels[near], minlength=len(candidates))

@@ -75,9 +75,17 @@ class Ends:
 
 
 def climbed(
-    windows: Windows, starts: Floats, seeds: Ints, each: Map, tree: Tree | None = None
+    windows: Windows,
+    starts: Floats,
+    seeds: Ints,
+    each: Map,
+    tree: Tree | None = None,
+    grain: float = 0.0,
 ) -> Ends:
-    """The ends of the trajectories from ``starts``, to the last bit where there is a ``tree``."""
+    """The ends of the trajectories from ``starts``, to the last bit where there is a ``tree``.
+
+    Trajectories in one cell of a grid of width ``grain``, if that is not 0, go on as one.
+    """
     before, means = starts, starts.copy()
     ended: list[tuple[Floats, ...]] = []
     for iteration in range(_MAX_ITERATIONS + 1):
@@ -94,7 +102,8 @@ def climbed(
         goes = np.flatnonzero((height > 0) & ~stops)
         if len(goes) == 0:
             break
-        first, seeds = _merged(name[goes], seeds[goes])
+        place = distinct(np.round(arrived[goes] / grain))[1] if grain else name[goes]
+        first, seeds = _merged(place, seeds[goes])
         before, means = means[goes[first]], arrived[goes[first]]
     names, before, means, heights, last = (
         np.concatenate(parts) for parts in zip(*ended, strict=True)
@@ -103,7 +112,7 @@ def climbed(
     return Ends(before[first], means[first], heights[first], seeds)
 
 
-def _merged(names: Floats, seeds: Ints) -> tuple[Ints, Ints]:
+def _merged(names: Floats | Ints, seeds: Ints) -> tuple[Ints, Ints]:
     """Where each name first stands, and the last seed under it."""
     _, first, group = np.unique(names, return_index=True, return_inverse=True)
     last = np.zeros(len(first), dtype=np.intp)

@@ -30,7 +30,7 @@ Map = Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]
 _EPS = float(np.finfo(np.float64).eps)
 _BLOCK_CENTERS = 48  # half of the most
 _FEWEST_CENTERS = 4
-_POINTS_PER_BLOCK = 50_000
+_POINTS_PER_BLOCK = 10_000
 _SHELL_COLUMNS = 2048  # of a product: with a block of centres it stays in the processor's cache
 _LOOK_ENTRIES = 1_000_000  # middles of blocks x points looked at together, 8 MB
 
@@ -146,6 +146,13 @@ class Points:
         product += norms[:, None]
         return np.asarray(product, dtype=np.float64)
 
+    def rough(self, centers: Floats) -> Singles:
+        """The same to ``rough_doubt``, in single precision."""
+        factor, norms = self.centred(centers)
+        product: Singles = factor.astype(np.float32) @ self.rough_dual.T
+        product += norms[:, None].astype(np.float32)
+        return product
+
     def looks(self, blocks: list[Block]) -> list[list[Block]]:
         """The blocks in portions whose middles can look at all points together."""
         step = max(1, min(8, _LOOK_ENTRIES // len(self.points)))
@@ -167,11 +174,12 @@ class Windows:
         limits = (self.radius * self.radius - norms)[:, None]
 
         def fill(portion: list[Block]) -> None:
-            squared = self.points.squared(np.array([block.middle for block in portion]))
+            squared = self.points.rough(np.array([block.middle for block in portion]))
             reach = np.array([block.reach for block in portion])[:, None]
-            least = np.maximum(self.radius - reach, 0.0) ** 2 - self.points.doubt
-            inside = squared <= least
-            shell = squared <= (self.radius + reach) ** 2 + self.points.doubt
+            least = np.maximum(self.radius - reach, 0.0) ** 2 - self.points.rough_doubt
+            most = (self.radius + reach) ** 2 + self.points.rough_doubt
+            inside = squared <= least.astype(np.float32)
+            shell = squared <= most.astype(np.float32)
             shell &= ~inside
             for block, common, near in zip(portion, inside, shell, strict=True):
                 mine = block.members

@@ -64,7 +64,7 @@ def _of_rows(rows: Floats, block: Block, points: Points, from_middle: float, ran
     """Distance from each row of a block to its ``rank``-th nearest row."""
     slack = block.reach * 2 + from_middle * 1e-6 + 1e-6 + float(np.sqrt(points.doubt))
     squared = points.squared(block.middle[None])[0]
-    nearer = squared < max(from_middle - slack, 0.0) ** 2
+    nearer = squared + points.doubt < max(from_middle - slack, 0.0) ** 2
     columns = np.flatnonzero(~nearer & (squared <= (from_middle + slack) ** 2))
     rank -= int(points.counts[nearer].sum())
     columns = np.repeat(columns, points.counts[columns])

@@ -87,7 +87,7 @@ def test_partition_with_ties_in_the_last_bit(seed):
 
 
 # On eighths every sum and difference is exact, so the order of summation cannot decide a tie.
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     number=st.integers(12, 70),
@@ -110,6 +110,13 @@ def test_bandwidth_of_many_duplicates():
     rows = np.repeat(np.random.default_rng(0).uniform(size=(40, 6)), 3, axis=0)
     model = ImprovedMeanShift().fit(rows)
     assert model.bandwidth_ == pytest.approx(reference_radius(rows), rel=1e-12)
+
+
+def test_bandwidth_of_rows_about_one_in_their_middle():
+    rows = np.array([[0.0, 0.0], [0.0, 1.0], [0.5, 0.5], [0.5, 0.5], [1.0, 0.0], [1.0, 1.0]]) / 3
+    assert ImprovedMeanShift(quantile=0.1).fit(rows).bandwidth_ == 0
+    model = ImprovedMeanShift(quantile=0.5, max_distance_fraction=1.0).fit(rows)
+    assert model.bandwidth_ == pytest.approx(reference_radius(rows, 0.5, 1.0), rel=1e-13)
 
 
 def test_zero_bandwidth_makes_clusters_of_equal_rows():
@@ -140,9 +147,9 @@ def test_order_of_rows_changes_nothing():
 
 @pytest.fixture
 def small_samples(monkeypatch):
-    monkeypatch.setattr(meanshift_sample, "SEEDS", 300)
-    monkeypatch.setattr(meanshift_sample, "WINDOW_ROWS", 900)
-    monkeypatch.setattr("cod_harness.engine.clustering.SEEDS", 300)
+    monkeypatch.setattr(meanshift_sample, "MOST_SEEDS", 300)
+    monkeypatch.setattr(meanshift_sample, "NEIGHBOUR_ROWS", 900)
+    monkeypatch.setattr("cod_harness.engine.clustering.MOST_SEEDS", 300)
 
 
 @pytest.mark.usefixtures("small_samples")
