@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -82,6 +81,7 @@ def main(words: Sequence[str]) -> int:
     from cod_harness.ladder.files import date_stamp
     from cod_harness.ladder.manifest import Ladder
     from cod_harness.ladder.table_columns import TableColumns
+    from cod_harness.messages import say
 
     ladder = Ladder.read(asked.ladder)
     path = Path(asked.output or f"cod_passrates_{date_stamp()}.parquet")
@@ -105,7 +105,7 @@ def main(words: Sequence[str]) -> int:
     )
     rates.write(path, ladder=ladder.name)
     for note in rates.notes:
-        print(f"cod-harness: {note}", file=sys.stderr)
+        say(note)
     print(
         f"{len(rates.frame)} pass rates of {len(rates.models())} models on "
         f"{len(rates.tasks)} tasks written to {path}"

@@ -14,6 +14,7 @@ from cod_harness.errors import InputError
 from cod_harness.harness import guards, record
 from cod_harness.harness.flags import CaptureOptions
 from cod_harness.harness.responses import answered, gathered, tasks_in
+from cod_harness.ladder.groups import pooled_groups
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.messages import say
 
@@ -159,6 +160,7 @@ class Capture:
             for group, members in (results.get("group_subtasks") or {}).items()
             if members
         }
+        captured.pooled = pooled_groups(results)
         for warning in captured.warnings:
             _say(warning)
         results["cod"] = captured.summary()

@@ -5,7 +5,8 @@ Until 0.4.13 the harness has no hooks of its own; what is replaced here, for the
 - `evaluator.simple_evaluate`: to see model and caches before the model is loaded. Optional.
 - `evaluator.evaluate`, which simple_evaluate looks up in its module. The capture needs this one.
 - `EvaluationTracker.__init__` and `.save_results_aggregated`: for the output path and the date.
-- `TaskManager.__init__`, only with `--cod-include-only`: to leave the harness's own tasks unread.
+- `TaskManager.__init__`: to find the configurations that ship by name; with `--cod-include-only` to
+  leave the harness's own tasks unread instead.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from cod_harness.harness.capture import Capture
@@ -45,6 +47,8 @@ def install(capture: Capture, undo: ExitStack | None = None) -> None:
         _watch_tracker(stack, capture, EvaluationTracker)
     if capture.options.include_only:
         _leave_defaults_out(stack)
+    else:
+        _add_shipped_tasks(stack)
 
 
 def _watched_evaluate(capture: Capture, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -103,6 +107,26 @@ def _leave_defaults_out(stack: ExitStack) -> None:
     @functools.wraps(begin)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         begin(self, *args, **{**kwargs, "include_defaults": False})
+
+    _replace(stack, TaskManager, "__init__", __init__)
+
+
+def _add_shipped_tasks(stack: ExitStack) -> None:
+    from lm_eval.tasks import TaskManager
+
+    from cod_harness.task_folder import task_folder
+
+    begin = TaskManager.__init__
+
+    @functools.wraps(begin)
+    def __init__(self: Any, verbosity: Any = None, include_path: Any = None, **more: Any) -> None:
+        listed = include_path if isinstance(include_path, (list, tuple)) else [include_path]
+        given = [str(path) for path in listed if path]
+        ours = task_folder().resolve()
+        # A folder inside of ours would be read twice, with a warning for each of its tasks.
+        if not any(Path(path).resolve().is_relative_to(ours) for path in given):
+            given = [str(ours), *given]
+        begin(self, verbosity, given, **more)
 
     _replace(stack, TaskManager, "__init__", __init__)
 

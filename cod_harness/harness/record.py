@@ -34,6 +34,7 @@ class Record:
     left_out: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     groups: dict[str, list[str]] = field(default_factory=dict)
+    pooled: dict[str, list[str]] = field(default_factory=dict)  # see ladder.groups
     complete: bool = True  # whether every task with pass rates could be scored
 
     def add(
@@ -205,6 +206,7 @@ class Record:
             "ladder": self.ladder.name,
             "tasks": self.tasks,
             "groups": self.groups,
+            "pooled": self.pooled,
             "left_out": self.left_out,
             "warnings": self.warnings,
             "request": dict(self.options.request),

@@ -23,6 +23,7 @@ from cod_harness.harness.sample_pool import all_rates
 from cod_harness.harness.sample_rates import FileRates, SampleFile, rates_of
 from cod_harness.ladder.compare import differences
 from cod_harness.ladder.files import passrate_files
+from cod_harness.ladder.groups import pooled_groups
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates, read_passrates
 from cod_harness.ladder.table_columns import TableColumns
@@ -65,6 +66,9 @@ def ingest(
     notes: list[str] = []
     tables, files = _found([Path(path) for path in paths])
     known = _tables(tables, ladder, columns)
+    if known is not None:  # groups are made of tasks by whoever reads the result
+        rows = known.frame[known.frame["task"].isin(_tasks_of(known))]
+        known = PassRates.of_checked(rows.reset_index(drop=True), known.settings, known.notes)
     runs: list[dict[str, Any]] = list(known.settings) if known else []
     notes += known.notes if known else ()
     source = TaskSource(tuple(include_paths), run_code)
@@ -83,6 +87,7 @@ def ingest(
         frames.append(pd.DataFrame(found.frame_columns()))
         run: dict[str, Any] = {"rung": found.file.model, "checkpoint": found.file.checkpoint}
         run |= {"ladder": ladder.name, "lm_eval": found.file.results.get("lm_eval_version")}
+        run["pooled"] = pooled_groups(found.file.results)
         runs.append({**run, "tasks": {found.file.task: found.about}})
     if not frames:
         raise InputError(
@@ -104,6 +109,13 @@ def _tables(
     if columns is None:
         return read_passrates(paths, ladder)
     return columns.read(paths, ladder)
+
+
+def _tasks_of(rates: PassRates) -> list[str]:
+    """Tasks, apart from the groups that reading made of them."""
+    groups = {name for run in rates.settings for name in (run.get("pooled") or {})}
+    measured = {task for run in rates.settings for task in (run.get("tasks") or {})}
+    return [task for task in rates.tasks if task not in groups or task in measured]
 
 
 def _mismatches(rates: PassRates, allow: bool) -> list[str]:

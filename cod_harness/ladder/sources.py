@@ -12,6 +12,7 @@ import pandas as pd
 
 from cod_harness.errors import InputError
 from cod_harness.ladder.files import date_stamp, file_date, passrate_files
+from cod_harness.ladder.groups import with_groups
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.rate_table import KEY_COLUMNS, describe_key, read_table
@@ -42,11 +43,11 @@ def read_sources(paths: Sequence[Path], ladder: Ladder | None) -> PassRates:
     frames, settings, notes = _newest(stores)
     frames += [(table.path, table.frame) for table in tables]
     if len(frames) == 1:
-        return PassRates.of_checked(frames[0][1], settings, notes)
+        return PassRates.of_checked(with_groups(frames[0][1], settings), settings, notes)
     whole = pd.concat([frame for _, frame in frames], ignore_index=True)
     if tables:
         _check_repeated(frames, whole)
-    return PassRates.of_checked(whole, settings, notes)
+    return PassRates.of_checked(with_groups(whole, settings), settings, notes)
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
