@@ -40,7 +40,7 @@ from .mapping import RMSE_THRESHOLD, MonotoneMap, fit_map
 from .measurements import Measurements, features, given_labels, measurements
 from .selection import Cluster, Thresholds, judged_clusters
 from .trend import forecast_spread
-from .views import CLUSTERS_WIDEN, COARSE, ONE_SD, View, accuracies, pooled, view
+from .views import CLUSTERS_WIDEN, COARSE, ONE_SD, View, accuracies, parts, pooled, view
 
 
 class COD(BaseEstimator):  # type: ignore[misc]
@@ -234,10 +234,12 @@ class COD(BaseEstimator):  # type: ignore[misc]
     def forecast(self, compute: float, level: float = 0.9) -> Forecast:
         """Accuracy on the whole benchmark at ``compute`` FLOP, with an interval at ``level``.
 
-        The verdict is "abstain", and the mean NaN, where nothing can be said: no predictable
-        cluster, one question, no question ever answered, a target below the smallest rung.  It is
-        "weak" where the forecast stands on little.  Raises InputError on a compute that is not
-        positive or a level outside (0, 1).
+        The verdict is "abstain", and the mean NaN, where nothing can be said: one question, no
+        question ever answered, a target below the smallest rung, rungs that show no rise
+        (`unclear_rise`), an interval over nearly everything; without a trend, no predictable
+        cluster.  It is "weak" where the forecast stands on little.
+
+        Raises InputError on a compute that is not positive or a level outside (0, 1).
         """
         if not (np.isfinite(compute) and compute > 0):
             raise InputError(f"compute of the target is {compute:g}: give training FLOP, above 0")
@@ -276,7 +278,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
             return abstention(reason, subset, compute, level)
         reasons = self._doubts(compute, subset, top - bottom)
         verdict: Verdict = "weak" if reasons else "ok"
-        return Forecast(mean, low, high, level, verdict, reasons, subset, compute)
+        return Forecast(mean, low, high, level, verdict, reasons, subset, compute, parts(views))
 
     def views(self, compute: float) -> dict[str, View]:
         """What speaks for a forecast at ``compute`` FLOP: "clusters", where they can, and "trend".

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -40,11 +40,20 @@ class Subset:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What one view of the target forecasts, in [0, 1], and its weight in the whole."""
+
+    mean: float
+    weight: float
+
+
+@dataclass(frozen=True)
 class Forecast:
     """Accuracy of a benchmark at ``compute`` FLOP.
 
     mean, low, high in [0, 1], low <= mean <= high, the interval meant to hold the measured value
     with probability ``level``; NaN where the verdict is abstain.  reasons: why it is not ok.
+    parts: the views that the mean was made from, by name; empty where it is of one piece.
     """
 
     mean: float
@@ -55,6 +64,7 @@ class Forecast:
     reasons: list[str]
     subset: Subset
     compute: float
+    parts: Mapping[str, Part] = field(default_factory=dict)
 
 
 def abstention(reason: str, subset: Subset, compute: float, level: float) -> Forecast:

@@ -8,13 +8,15 @@ of it on the scale of ability, -log(-log accuracy).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import t as student
 
 from .ability import log_log
+from .arrays import Floats
+from .forecast import Part
 
 ONE_SD = 0.6827  # probability within a standard deviation of a normal distribution's mean
 # Judged on backtests, where a half or double of any of them moves no ladder's mean error by more
@@ -52,14 +54,29 @@ def view(mean: float, low: float, high: float, widen: float = 1.0, coarse: float
     return View(centre, widen * (top - bottom) / 2.0, float(doubt))
 
 
+def weights(views: Sequence[View]) -> Floats:
+    """(views,), by certainty, sum 1."""
+    sure = np.array([1.0 / (one.sd**2 + LEAST_SD**2 + one.doubt**2) for one in views])
+    return np.asarray(sure / sure.sum())
+
+
 def pooled(views: Sequence[View]) -> View:
     """The views weighted by their certainty; their disagreement adds to the spread."""
     centres = np.array([one.centre for one in views])
     variances = np.array([one.sd for one in views]) ** 2 + LEAST_SD**2
-    weights = 1.0 / (variances + np.array([one.doubt for one in views]) ** 2)
-    weights /= weights.sum()
-    centre = float(weights @ centres)
-    return View(centre, float(np.sqrt(weights @ (variances + (centres - centre) ** 2))))
+    weight = weights(views)
+    centre = float(weight @ centres)
+    return View(centre, float(np.sqrt(weight @ (variances + (centres - centre) ** 2))))
+
+
+def parts(views: Mapping[str, View]) -> dict[str, Part]:
+    """What each view adds to the pool."""
+    return {
+        name: Part(float(log_log(np.array(one.centre))), float(weight))
+        for (name, one), weight in zip(
+            views.items(), weights(list(views.values())) if views else [], strict=True
+        )
+    }
 
 
 def accuracies(pool: View, level: float) -> tuple[float, float, float]:

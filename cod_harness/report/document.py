@@ -234,6 +234,10 @@ def _forecast(forecast: Forecast) -> dict[str, Any]:
             "mean": forecast.subset.mean,
             "share": forecast.subset.share,
         },
+        "parts": {
+            name: {"mean": part.mean, "weight": part.weight}
+            for name, part in forecast.parts.items()
+        },
     }
 
 
@@ -246,6 +250,7 @@ def _no_forecast(problem: str, level: float) -> dict[str, Any]:
         "verdict": "abstain",
         "reasons": [problem],
         "subset": {"mean": None, "share": None},
+        "parts": {},
     }
 
 

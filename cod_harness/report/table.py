@@ -18,6 +18,8 @@ _HEADERS = (
     "Predictable",
 )
 _LEFT = ("Verdict",)
+_VIEWS = ("clusters", "trend")
+_PARTS = ("Made from", "Clusters", "Weight", "Trend", "Weight ")  # grid wants names to differ
 
 Entry = Mapping[str, Any]
 
@@ -26,9 +28,9 @@ def forecast_table(document: Mapping[str, Any], width: int | None = None) -> str
     """The forecasts of a document as plain text.
 
     One block per target and method: a Markdown table with forecast, interval, measured value and
-    predictable share in percent, and the error (forecast minus measured) in points; below it the
-    reasons of every forecast that isn't "ok", and the mean and largest absolute error where
-    values were measured.
+    predictable share in percent, and the error (forecast minus measured) in points; the views that
+    each forecast was made from, with their weights; below it the reasons of every forecast that
+    isn't "ok", and the mean and largest absolute error where values were measured.
 
     Args:
         document: a `cod-forecast/1` document.
@@ -52,6 +54,9 @@ def _block(entries: Sequence[Entry], width: int) -> str:
         "",
         *grid(_HEADERS, [_cells(entry) for entry in entries], width, _LEFT),
     ]
+    pooled = [entry for entry in entries if entry.get("parts")]
+    if pooled:
+        lines += ["", *grid(_PARTS, [_part_cells(entry) for entry in pooled], width)]
     reasons = [line for entry in entries for line in reason_lines(entry, width)]
     if reasons:
         lines += ["", *reasons]
@@ -82,6 +87,16 @@ def _cells(entry: Entry) -> list[str]:
         entry["verdict"],
         percent(entry["subset"]["share"]),
     ]
+
+
+def _part_cells(entry: Entry) -> list[str]:
+    cells = [entry["task"]]
+    for name in _VIEWS:
+        part = entry["parts"].get(name)
+        cells += [UNKNOWN, UNKNOWN] if part is None else [
+            percent(part["mean"]), f"{part['weight']:.2f}"
+        ]  # fmt: skip
+    return cells
 
 
 def interval_text(entry: Entry) -> str:

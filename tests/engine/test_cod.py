@@ -30,7 +30,10 @@ def test_recovers_the_subset(fitted, world):
     # The rest never rises here, which a map through (1, 1) cannot know without an anchor.
     assert forecast.low <= world[:, -1].mean() <= forecast.high
     assert forecast.low <= forecast.mean <= forecast.high
-    assert fitted.views(TARGET).keys() == {"clusters", "trend"}
+    assert forecast.parts.keys() == fitted.views(TARGET).keys() == {"clusters", "trend"}
+    assert sum(part.weight for part in forecast.parts.values()) == pytest.approx(1.0)
+    between = sorted(part.mean for part in forecast.parts.values())
+    assert between[0] <= forecast.mean <= between[1]
     predictable = fitted.classes_ == "predictable"
     assert forecast.subset.mean == pytest.approx(world[predictable, -1].mean(), abs=0.015)
     assert forecast.subset.share == pytest.approx(predictable.mean())

@@ -51,7 +51,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Seen:
             return SimpleNamespace(
                 mean=self.mean, low=self.mean - 0.1, high=self.mean + 0.1, level=level,
                 verdict="ok", reasons=[], compute=compute,
-                subset=SimpleNamespace(mean=np.nan, share=np.nan),
+                subset=SimpleNamespace(mean=np.nan, share=np.nan), parts={},
             )  # fmt: skip
 
     class Clustered(LastRung):

@@ -58,7 +58,8 @@ def test_a_whole_document(rates: PassRates, ladder: Ladder, engine: Seen) -> Non
         "mean": pytest.approx(accuracy), "low": pytest.approx(accuracy - 0.1),
         "high": pytest.approx(accuracy + 0.1), "level": 0.9, "verdict": "weak",
         "reasons": ["the subset is small", "few rungs"],
-        "subset": {"mean": 0.5, "share": 0.75}, "observed": pytest.approx(0.75 * 14 / 20),
+        "subset": {"mean": 0.5, "share": 0.75}, "parts": {},
+        "observed": pytest.approx(0.75 * 14 / 20),
     }  # fmt: skip
     assert document["forecasts"][1]["subset"] == {"mean": None, "share": None}
     assert document["forecasts"][2]["observed"] is None  # not measured

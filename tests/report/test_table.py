@@ -80,3 +80,16 @@ def test_the_same_wherever_it_is_not_a_terminal(monkeypatch: pytest.MonkeyPatch)
     first = forecast_table(document)
     monkeypatch.setenv("COLUMNS", "300")
     assert forecast_table(document) == first == forecast_table(document, width=80)
+
+
+def test_what_a_forecast_was_made_from() -> None:
+    both = {"clusters": {"mean": 0.5, "weight": 0.75}, "trend": {"mean": 0.7, "weight": 0.25}}
+    alone = {"trend": {"mean": 0.25, "weight": 1.0}}
+    entries = [{**entry("a"), "parts": both}, {**entry("b"), "parts": alone}, entry("c")]
+    text = forecast_table({"forecasts": entries})
+    assert (
+        "|Made from|Clusters|Weight|Trend|Weight |\n"
+        "|---------|-------:|-----:|----:|------:|\n"
+        "|a        |    50.0|  0.75| 70.0|   0.25|\n"
+        "|b        |       -|     -| 25.0|   1.00|"
+    ) in text
