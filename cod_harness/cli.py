@@ -10,7 +10,7 @@ from pathlib import Path
 from cod_harness import __version__
 from cod_harness.arguments import ArgumentParser
 from cod_harness.errors import InputError
-from cod_harness.messages import QUIET, VERBOSE, say, set_messages
+from cod_harness.messages import QUIET, VERBOSE, messages, say
 
 _ABOUT = """\
 Forecast what a big model will score on benchmarks, from a ladder of small ones.
@@ -39,8 +39,14 @@ Forecast what a big model will score on benchmarks, from a ladder of small ones.
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. Returns the exit status: 0 done, 1 a fault of ours, 2 wrong input."""
     words = list(sys.argv[1:] if argv is None else argv)
+    loudness = ""
     while words and words[0] in _LOUDNESS:
-        set_messages(_LOUDNESS[words.pop(0)])
+        loudness = _LOUDNESS[words.pop(0)]
+    with messages(loudness):
+        return _done(words)
+
+
+def _done(words: Sequence[str]) -> int:
     command = words[0] if words else "--help"
     try:
         if command in ("-h", "--help"):

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # In the environment, so that the processes a command starts keep to it.
 _KEY = "COD_MESSAGES"
 QUIET, VERBOSE = "quiet", "verbose"
 
 
-def set_messages(kind: str) -> None:
-    """Say less (`QUIET`: only faults) or more (`VERBOSE`: also what took how long)."""
-    os.environ[_KEY] = kind
+@contextmanager
+def messages(kind: str) -> Iterator[None]:
+    """Inside the `with` block, say less (`QUIET`: only faults) or more (`VERBOSE`: details too).
+
+    An empty kind leaves it as it is.
+    """
+    before = os.environ.get(_KEY)
+    if kind:
+        os.environ[_KEY] = kind
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_KEY, None)
+        else:
+            os.environ[_KEY] = before
 
 
 def quiet() -> bool:

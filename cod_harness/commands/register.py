@@ -51,7 +51,7 @@ def main(words: Sequence[str]) -> int:
         )
     made = sum(one["mean"] is not None for one in body["forecasts"])
     print(
-        f"entry {entry['entry']} of {path}: {made} forecasts, "
-        f"{len(body['forecasts']) - made} abstentions\n{entry['hash']}"
+        f"entry {entry['entry']} of {path}: forecasts {made}, abstentions "
+        f"{len(body['forecasts']) - made}\n{entry['hash']}"
     )
     return 0

@@ -49,7 +49,7 @@ def _target(document: Document, target: str, methods: list[str]) -> list[str]:
         lines.append(_row(cells))
     amount = "" if target.endswith(" FLOP") else f" ({reading.amount(mine[0]['compute'])})"
     notes = [
-        f"- **{_cell(entry['task'])}**: {_cell(reading.trust(entry))}"
+        f"- **{_cell(entry['task'])}**: {_cell(reading.trust(entry, brief=False))}"
         for entry in mine
         if entry["verdict"] != "ok"
     ]

@@ -49,6 +49,10 @@ def write_page(document: Document, out: str | os.PathLike[str], texts: Texts | N
 def charts_of(document: Document, texts: Texts | None = None) -> dict[str, dict[str, Any]]:
     """The Altair charts of a document: group (a task, or "backtest") -> name -> chart."""
     with _packages():
+        from altair.utils.schemapi import debug_mode
+
+    # Altair's own checks take longer than the drawing; the tests draw with them.
+    with debug_mode(False):
         if document.get("schema") == "cod-backtest/1":
             from cod_harness.report.backtest_charts import backtest_charts
 

@@ -30,16 +30,16 @@ def distance(entry: Entry, task: Mapping[str, Any]) -> float | None:
     return entry["compute"] / max(rungs) if rungs else None
 
 
-def trust(entry: Entry) -> str:
-    """One sentence on how far to trust a forecast."""
+def trust(entry: Entry, brief: bool = True) -> str:
+    """One sentence on how far to trust a forecast; not `brief`: with all its reasons."""
     reasons = entry["reasons"]
     if entry["verdict"] == "abstain":
-        return f"No number, because {_reason(reasons)}." if reasons else "No number."
+        return f"No number, because {_reason(reasons, brief)}." if reasons else "No number."
     width = ""
     if entry["low"] is not None and entry["high"] is not None:
         width = f"{100 * (entry['high'] - entry['low']):.0f} points wide"
     if entry["verdict"] == "weak":
-        said = f"A direction, not a number: {_reason(reasons)}."
+        said = f"A direction, not a number: {_reason(reasons, brief)}."
         return said if "points wide" in said or not width else f"{said[:-1]} (interval {width})."
     share = entry["subset"]["share"]
     carried = "" if share is None else f"; {100 * share:.0f} % of the questions carry it"
@@ -84,7 +84,9 @@ def summary(entries: Sequence[Entry]) -> str:
     return said
 
 
-def _reason(reasons: Sequence[str]) -> str:
+def _reason(reasons: Sequence[str], brief: bool) -> str:
+    if not brief:
+        return "; ".join(reasons)
     more = len(reasons) - 1
     first = reasons[0].rstrip(".") if reasons else "its reasons are not told"
     return first + (f", and {more} more reason{'s' * (more > 1)} below" if more > 0 else "")

@@ -170,7 +170,10 @@ def _entry(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         entry = json.loads(line)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}:{number}: no JSON: {error.msg}; {_REMEDY}") from None
+        raise InputError(
+            f"{path}:{number}: no JSON: {error.msg}; is it what `cod-harness register` wrote? "
+            f"If so, {_REMEDY}"
+        ) from None
     needed = {"schema", "entry", "kind", "hash", "previous"}
     if not isinstance(entry, dict) or entry.get("schema") != SCHEMA or needed - set(entry):
         raise InputError(

@@ -43,8 +43,12 @@ def score_rows(
         )
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     notes: list[str] = []
+    others = [one for one in results if one.model not in (None, *targets)]
+    if others:
+        models = ", ".join(dict.fromkeys(str(one.model) for one in others))
+        notes.append(f"{len(others)} results not used, of no registered target: {models}")
     for one in results:
-        whose = _whose(one, targets, target, notes)
+        whose = _whose(one, targets, target)
         for entry, forecast in registered if whose else ():
             if forecast["target"] != whose:
                 continue
@@ -142,11 +146,8 @@ def score_table(document: Mapping[str, Any], width: int) -> str:
     return "\n".join(lines)
 
 
-def _whose(
-    results: Results, targets: Sequence[str], target: str | None, notes: list[str]
-) -> str | None:
+def _whose(results: Results, targets: Sequence[str], target: str | None) -> str | None:
     if results.model is not None and results.model not in targets:
-        notes.append(f"{results.path}: of {results.model}, no target of the register; not used")
         return None
     if target is not None:
         # A captured run knows its model better than a flag meant for all files.

@@ -1,0 +1,126 @@
+"""A forecast document as the engine would make it, by hand and in no time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cod_harness.report.question_map import question_map
+
+RUNGS = [f"r{number}" for number in range(1, 7)]
+COMPUTE = [10.0 ** (18 + number) for number in range(6)]
+CLASSES = ("predictable", "non_extrapolatable", "outlier", "zero")
+
+
+def made_entry(task: str, method: str = "cod", **changes: Any) -> dict[str, Any]:
+    return {
+        "task": task, "target": "big", "compute": 1e25, "method": method,
+        "mean": 0.62, "low": 0.55, "high": 0.7, "level": 0.9, "verdict": "ok", "reasons": [],
+        "subset": {"mean": 0.7, "share": 0.6}, "observed": None,
+    } | changes  # fmt: skip
+
+
+def abstained(task: str, method: str = "cod") -> dict[str, Any]:
+    return made_entry(
+        task, method, mean=None, low=None, high=None, verdict="abstain",
+        reasons=["the rungs are at chance"], subset={"mean": None, "share": None},
+    )  # fmt: skip
+
+
+def made_task(questions: int = 400, clusters: int = 5) -> dict[str, Any]:
+    random = np.random.default_rng(questions)
+    labels = np.sort(random.integers(-1, clusters, questions))
+    onset = np.where(labels < 0, random.uniform(0, 8, questions), labels * 6 / clusters)
+    rates = 1 / (1 + np.exp(onset[:, None] - np.arange(6) + random.normal(size=(questions, 1)) / 4))
+    rates[:3] = 0
+    labels[:3] = -1
+    found = []
+    for cluster in range(clusters):
+        mine = rates[labels == cluster]
+        found.append(
+            {
+                "id": cluster, "size": len(mine), "rates": mine.mean(axis=0).tolist(),
+                "g": 0.02, "a": 4.0, "b": 0.3, "c": 0.01, "predictable": cluster % 3 != 2,
+                "reason": "" if cluster % 3 != 2 else "a = 0.2 is not above 1",
+                "examples": [f"q{cluster}a", f"q{cluster}b"],
+            }
+        )  # fmt: skip
+    kept = sum(one["size"] for one in found if one["predictable"])
+    refused = sum(one["size"] for one in found) - kept
+    share = {"predictable": 0.6, "non_extrapolatable": 0.3, "outlier": 0.1, "zero": 0.0}
+    means = rates.mean(axis=0)
+    return {
+        "questions": questions, "samples": 100.0, "metric": "exact_match", "filter": "none",
+        "bandwidth": 0.2,
+        "classes": {
+            "predictable": kept, "non_extrapolatable": refused, "zero": 3,
+            "outlier": questions - kept - refused - 3,
+        },
+        "clusters": found,
+        "mapping": {
+            "knots": [0.0, 1.0], "coefficients": [[0.0, 1.0, 0.0, 0.0]], "rmse": 0.002,
+            "points": [
+                [float(mean), float(mean), name] for mean, name in zip(means, RUNGS, strict=True)
+            ],
+        },
+        "quality": [
+            {"questions": questions // 10, "difficulty": 1 - place / 10, "classes": share}
+            for place in range(10)
+        ],
+        "map": question_map(rates, labels),
+        "curve": {
+            "method": "cod",
+            "points": [
+                [flop, mean, mean * 0.9, min(mean * 1.1, 1.0)]
+                for flop, mean in zip([*COMPUTE, 1e25], [*means.tolist(), 0.62], strict=True)
+            ],
+        },
+        "rungs": [
+            {"name": name, "compute": flop, "accuracy": float(mean), "stderr": 0.01}
+            for name, flop, mean in zip(RUNGS, COMPUTE, means, strict=True)
+        ],
+    }  # fmt: skip
+
+
+def empty_task() -> dict[str, Any]:
+    """A task with too few rungs: nothing fitted, nothing to draw."""
+    return {
+        "questions": 0, "samples": 0, "metric": "", "filter": "", "bandwidth": None,
+        "classes": dict.fromkeys(CLASSES, 0), "clusters": [], "mapping": None, "quality": None,
+        "map": None, "rungs": [],
+    }  # fmt: skip
+
+
+def made_document(
+    tasks: dict[str, dict[str, Any]] | None = None,
+    forecasts: list[dict[str, Any]] | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    tasks = {"gsm8k": made_task(), "math": made_task(300, 4)} if tasks is None else tasks
+    if forecasts is None:
+        forecasts = [made_entry(name) for name in tasks]
+    methods = list(dict.fromkeys(entry["method"] for entry in forecasts))
+    blank = {"params": None, "tokens": None, "loss": None}
+    return {
+        "schema": "cod-forecast/1",
+        "forecasts": forecasts,
+        "tasks": tasks,
+        "ladder": {
+            "name": "made",
+            "rungs": [
+                {"name": name, "compute": flop, **blank}
+                for name, flop in zip(RUNGS, COMPUTE, strict=True)
+            ],
+            "anchors": [],
+            "targets": [{"name": "big", "compute": 1e25, **blank}],
+        },
+        "settings": {
+            "methods": methods, "targets": ["big"], "level": 0.9, "allow_mismatch": False,
+            "clusters_of": "cod", "clusters_from": None, "notes": ["gsm8k: a note"], "tasks": {},
+            "rates_hash": "ab" * 32,
+            "command": ["cod-harness", "forecast", "out", "--ladder", "my ladder.yaml"],
+        } | settings,
+        "versions": {"python": "3.11", "cod-harness": "0.1.0"},
+        "created": "2026-11-22T12:00:00+00:00",
+    }  # fmt: skip

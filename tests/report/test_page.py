@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from made_documents import abstained, empty_task, made_document, made_entry, made_task
+
+from cod_harness.cli import main
+from cod_harness.errors import InputError
+from cod_harness.report import reading
+from cod_harness.report.chart_files import write_charts
+from cod_harness.report.document import schema
+from cod_harness.report.markdown import markdown
+from cod_harness.report.page import charts_of, page, write_page
+from cod_harness.report.page_beside import page_beside
+from cod_harness.report.question_map import CELLS, question_map
+from cod_harness.report.question_texts import question_texts
+
+pytest.importorskip("altair")
+LIMIT = 2_000_000  # bytes of a page
+
+
+def specs(text: str) -> dict[str, Any]:
+    found = re.findall(r'class="specs" data-group="([^"]*)">([^<]*)<', text)
+    return {name: json.loads(gzip.decompress(base64.b64decode(data))) for name, data in found}
+
+
+def test_the_made_up_document_is_one() -> None:
+    jsonschema.validate(made_document(), schema())
+
+
+def test_what_the_first_screen_says() -> None:
+    weak = made_entry(
+        "math", verdict="weak", reasons=["the interval is 15 points wide"], observed=0.8
+    )
+    entries = [
+        made_entry("gsm8k"),
+        weak,
+        made_entry("gsm8k", "exp", mean=0.5),
+        abstained("math", "exp"),
+    ]
+    text = page(made_document(forecasts=entries))
+    for said in (
+        "What big will score", "62.0", "55.0 to 70.0", ">usable<", ">weak<", "exp <b>50.0</b>",
+        "Measured 80.0", "18.0 points too low, outside the interval",
+        "A direction, not a number: the interval is 15 points wide.",
+        "cod-harness forecast out --ladder &#39;my ladder.yaml&#39;", "abababab", "gsm8k: a note",
+    ):  # fmt: skip
+        assert said in text, said
+
+
+def test_a_page_asks_nothing_of_the_network() -> None:
+    text = page(made_document())
+    page_own = re.sub(r"<script>\(\(\)=>\{.*?\}\)\(\);</script>", "", text, count=1, flags=re.S)
+    assert not re.findall(r"""(?:src|href)=["'](?!#)""", page_own)
+    assert "default-src 'none'" in text
+    assert "@import" not in page_own and "url(" not in page_own
+
+
+def test_names_cannot_break_out() -> None:
+    nasty = "</script><script>alert(1)</script>"
+    document = made_document({nasty: made_task()})
+    document["tasks"][nasty]["clusters"][2]["reason"] = nasty
+    text = page(document, {nasty: {"q0a": nasty}})
+    assert nasty not in text
+
+
+def test_charts_pass_altairs_own_checks() -> None:
+    from altair.utils.schemapi import debug_mode
+
+    from cod_harness.report.charts import task_charts
+
+    with debug_mode(True):
+        charts = task_charts(made_task(), [made_entry("t", observed=0.6), made_entry("t", "exp")])
+        for chart in charts.values():
+            chart.to_dict()
+    assert list(charts) == ["accuracy", "clusters", "questions", "mapping", "deciles"]
+
+
+def test_every_number_drawn_is_the_documents() -> None:
+    [spec] = specs(page(made_document({"t": made_task()}))).values()
+    rows = [row for text in spec["accuracy"]["datasets"].values() for row in json.loads(text)]
+    rungs = {row["model"]: row["accuracy"] for row in rows if row.get("model", "").startswith("r")}
+    assert rungs == {
+        rung["name"]: round(100 * rung["accuracy"], 2) for rung in made_task()["rungs"]
+    }
+
+
+@pytest.mark.parametrize("entries", [[abstained("t")], [made_entry("t")]])
+def test_a_task_with_nothing_to_draw(entries: list[dict[str, Any]]) -> None:
+    text = page(made_document({"t": empty_task()}, entries))
+    assert specs(text) == {"t": {}}
+
+
+def test_laws_that_do_not_exist() -> None:
+    task = made_task()
+    for cluster in task["clusters"]:
+        cluster.update(g=None, a=None, b=None, c=None)
+    task["clusters"][0].update(g=0.0, a=1e300, b=9.0, c=0.0)
+    assert "t" in specs(page(made_document({"t": task})))
+
+
+def test_a_document_of_an_older_version() -> None:
+    task = made_task()
+    del task["map"], task["curve"], task["quality"]
+    for cluster in task["clusters"]:
+        del cluster["examples"]
+    document = made_document({"t": task})
+    for key in ("rates_hash", "command", "clusters_from"):
+        del document["settings"][key]
+    assert set(specs(page(document))["t"]) == {"accuracy", "clusters", "mapping"}
+
+
+def test_large_benchmarks_make_no_large_page() -> None:
+    tasks = {f"task{number}": made_task(12_000, 300) for number in range(8)}
+    assert len(page(made_document(tasks)).encode()) < LIMIT
+
+
+def test_the_map_counts_every_question_once() -> None:
+    random = np.random.default_rng(0)
+    rates = random.random((12_000, 8)) * random.random((12_000, 1))
+    rates[:50] = 0
+    labels = random.integers(-1, 12, 12_000)
+    picture = question_map(rates, labels)
+    assert len(picture["cells"]) <= CELLS
+    assert sum(cell[3] for cell in picture["cells"]) == 12_000
+    assert sum(cell[3] for cell in picture["cells"] if cell[2] == -2) == 50
+    shuffled = random.permutation(12_000)
+    assert question_map(rates[shuffled], labels[shuffled]) == picture
+    assert question_map(np.zeros((0, 5)), labels[:0])["cells"] == []
+
+
+def test_trust_in_one_sentence() -> None:
+    assert reading.trust(made_entry("t")) == (
+        "To be used with its interval, 15 points wide; 60 % of the questions carry it."
+    )
+    assert reading.trust(abstained("t")) == "No number, because the rungs are at chance."
+    weak = made_entry("t", verdict="weak", reasons=["few rungs", "a far target"])
+    assert reading.trust(weak) == (
+        "A direction, not a number: few rungs, and 1 more reason below (interval 15 points wide)."
+    )
+    assert "few rungs; a far target" in reading.trust(weak, brief=False)
+
+
+def test_markdown_for_a_model_card() -> None:
+    entries = [made_entry("a|b", observed=0.6), made_entry("a|b", "exp"), abstained("c")]
+    text = markdown(made_document({"a|b": made_task(), "c": made_task()}, entries))
+    assert "| a\\|b | 62.0 | 55.0 to 70.0 | usable | 60.0 | 62.0 |" in text
+    assert "- **c**: No number, because the rungs are at chance." in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.replace("\\|", "").count("|") for line in rows}) == 1
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_charts_as_files(kind: str, tmp_path: Path) -> None:
+    document = made_document({"a/b": made_task()}, [made_entry("a/b")])
+    written = write_charts(document, tmp_path, kind)
+    assert [path.name for path in written] == [
+        f"a_b_{name}.{kind}" for name in ("accuracy", "clusters", "questions", "mapping", "deciles")
+    ]
+    for path in written:
+        start = path.read_bytes()[:8]
+        assert start.startswith(b"\x89PNG" if kind == "png" else b"<svg")
+        assert b"var(--" not in path.read_bytes()
+    assert write_charts(document, tmp_path, kind) == written  # again, in place
+
+
+def test_question_texts_come_only_when_asked_for(tmp_path: Path) -> None:
+    document = made_document({"t": made_task()})
+    log = tmp_path / "samples_t_2026-11-22T10-00-00.000001.jsonl"
+    samples = [
+        {"doc_hash": "q0a" + "0" * 61, "doc": {"question": "How  many\nsheep?"}},
+        {"doc_hash": "other", "doc": {"question": "no"}},
+    ]
+    log.write_text("".join(json.dumps(sample) + "\n" for sample in samples))
+    texts = question_texts(document, [tmp_path])
+    assert texts == {"t": {"q0a": "How many sheep?"}}
+    assert "How many sheep?" in json.dumps(specs(page(document, texts)))
+    assert "How many sheep?" not in json.dumps(specs(page(document)))
+    log.write_text("{\n")
+    with pytest.raises(InputError, match=r"samples_t.*:1: no JSON"):
+        question_texts(document, [log])
+    with pytest.raises(InputError, match="none of the forecast's questions"):
+        question_texts(made_document({"u": made_task()}), [tmp_path])
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = tmp_path / "cod_forecast_2026.json"
+    document.write_text(json.dumps(made_document()))
+    assert main(["report", str(document)]) == 0
+    [made] = tmp_path.glob("cod_report_*.html")
+    assert made.name in capsys.readouterr().err
+    assert main(["report", str(tmp_path), "-o", str(made)]) == 2  # nothing is overwritten
+    assert "exists already" in capsys.readouterr().err
+    assert main(["report", str(tmp_path), "--markdown"]) == 0
+    assert capsys.readouterr().out.startswith("### Forecast for big (1e25 FLOP)")
+    assert main(["--quiet", "report", str(tmp_path), "-o", str(tmp_path / "x.html")]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no such file"),
+        ("[1]", "its `schema` is None"),
+        ('{"schema": "x"}', "its `schema` is 'x', not cod-forecast/1"),
+        ("{", ":1: no JSON"),
+        ("\x00\x01", "no JSON"),
+    ],
+)
+def test_what_is_no_document(
+    content: str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "f.json"
+    if content is not None:
+        path.write_text(content)
+    assert main(["report", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert said in error and str(path) in error and len(error.splitlines()) == 1
+
+
+def test_a_document_with_a_wrong_value_names_the_place(tmp_path: Path) -> None:
+    from cod_harness.report.read_document import read_document
+
+    document = made_document()
+    document["forecasts"][1]["mean"] = 62
+    path = tmp_path / "f.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"f.json: forecasts\[1\].mean: 62 is greater"):
+        read_document(path)
+
+
+def test_a_missing_package_is_named_and_costs_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    assert page_beside(made_document(), tmp_path) is None
+    assert "pip install" in capsys.readouterr().err
+    with pytest.raises(InputError, match="pip install 'altair"):
+        page(made_document())
+
+
+def test_nothing_of_it_is_imported_before_it_is_needed() -> None:
+    code = (
+        "import sys, cod_harness, cod_harness.cli; "
+        "print([m for m in ('altair', 'jinja2', 'vl_convert', 'rich', 'tqdm') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_page_beside_is_written_whole(tmp_path: Path) -> None:
+    path = write_page(made_document(), tmp_path)
+    assert path.name.startswith("cod_report_") and path.read_text().rstrip().endswith("</html>")
+    assert charts_of(made_document()).keys() == {"gsm8k", "math"}
