@@ -1,0 +1,144 @@
+"""The listing, and the shipped configurations by name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmarks import GSM8K, MATH_SUBSETS, math_subset
+from cod_harness.cli import main
+from cod_harness.ladder.groups import pooled_groups, with_groups
+from cod_harness.ladder.passrates import read_passrates
+from cod_harness.ladder.store import read_store, write_passrates
+from cod_harness.task_folder import task_folder
+
+
+def test_listing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tasks"]) == 0
+    printed = capsys.readouterr().out
+    rows = {
+        cells[0]: cells
+        for line in printed.splitlines()
+        if line.startswith("|cod_")
+        for cells in [[cell.strip() for cell in line.strip("|").split("|")]]
+    }
+    shots = {name: row[3] for name, row in rows.items() if row[3]}
+    assert shots == {
+        "cod_gsm8k": "8",
+        "cod_math": "4",
+        "cod_bbh": "3",
+        "cod_triviaqa": "5",
+        "cod_mbpp": "3",
+        "cod_agieval": "5",
+        "cod_drop": "3",
+        "cod_mmlu_pro": "5",
+    }
+    assert rows["cod_gsm8k"][4:7] == ["strict-match", "exact_match", "1,319"]
+    assert rows["cod_gsm8k"][7] == "13.2M - 33.8M"
+    assert rows["cod_math"][5] == "math_verify"
+    assert main(["tasks", "--path"]) == 0
+    assert capsys.readouterr().out == f"{task_folder()}\n"
+
+
+def test_every_configuration_names_an_existing_base() -> None:
+    pytest.importorskip("lm_eval")
+    import yaml
+
+    from cod_harness.harness.task_source import harness_tasks
+
+    names = []
+    for path in task_folder().rglob("cod_*.yaml"):
+        config = yaml.safe_load(path.read_text())
+        if "base" in config:
+            names.append(config["task"])
+            assert (harness_tasks() / config["base"]).is_file(), path
+            assert path.stem == config["task"]
+    assert len(names) == 4 + 7 + 27 + 14 + 21
+
+
+def test_captured_like_counted(
+    local: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The capture, the configuration itself and the hand agree; so does ingest afterwards."""
+    import scripted_model  # noqa: F401 - registers the model
+
+    from cod_harness.harness.samples import ingest
+    from cod_harness.ladder.manifest import Ladder
+
+    found = local([GSM8K])
+    ladder = tmp_path / "ladder.yaml"
+    ladder.write_text("ladder: one\nrungs:\n- {name: scripted, params: 1e6, tokens: 1e9}\n")
+    out = tmp_path / "out"
+    words = ["run", "--model", "cod-scripted", "--model_args", found.model_args]
+    words += ["--tasks", "cod_gsm8k", "--include_path", str(found.folder), "--log_samples"]
+    words += ["--output_path", str(out), "--cod", str(ladder), "--cod-include-only"]
+    assert main(words) == 0, capsys.readouterr().err
+    [store] = out.rglob("cod_passrates_*.parquet")
+    frame, settings = read_store(store)
+    counted = sorted(rate * 8 for rate in GSM8K.rates.values())
+    assert sorted(frame["n_correct"]) == counted
+    assert set(frame["n_samples"]) == {8}
+    about = settings["tasks"]["cod_gsm8k"]
+    assert about["same_answer"] == 2
+    assert about["harness_score"] == about["first_repeat_score"]
+    [samples] = out.rglob("samples_*.jsonl")
+    again = ingest([samples], Ladder.read(ladder))
+    assert sorted(again.frame["n_correct"]) == counted
+    assert any("scores as logged" in note for note in again.notes)
+
+
+def test_groups_pooled(local: Any, evaluate: Any) -> None:
+    """A group of several tasks is one benchmark, each question of the same weight."""
+    pytest.importorskip("math_verify", reason="needs pip install 'cod-harness[math]'")
+    members = [math_subset(subset) for subset in MATH_SUBSETS]
+    results = evaluate(local(members), ["cod_math"])
+    groups = pooled_groups(results)
+    assert groups == {"cod_math": [member.task for member in members]}
+    rows = [
+        {"task": m.task, "question": q, "model": "a", "checkpoint": "", "rate": rate, "metric": ""}
+        for m in members
+        for q, rate in m.rates.items()
+    ]
+    table = with_groups(pd.DataFrame(rows), [{"pooled": groups}])
+    whole = table[table["task"] == "cod_math"]
+    assert len(whole) == len(rows)
+    score = results["results"]["cod_math"]["pass_rate,none"]
+    assert whole["rate"].mean() == pytest.approx(score)
+    results["results"]["cod_math"]["pass_rate,none"] += 0.1  # weighed otherwise
+    assert pooled_groups(results) == {}
+
+
+@pytest.mark.slow
+def test_stock_command_line(local: Any, tmp_path: Path) -> None:
+    """`lm_eval run --include_path "$(cod-harness tasks --path)"` knows every shipped name."""
+    script = (
+        "import sys; from lm_eval.tasks import TaskManager; "
+        f"names = TaskManager(include_path={str(task_folder())!r}).all_tasks; "
+        "print(*[n for n in names if n.startswith('cod_')])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300
+    )
+    names = ran.stdout.split()
+    assert len(names) == 4 + 7 + 27 + 14 + 21 + 4 + 1
+    assert {"cod_suite", "cod_gsm8k", "cod_math", "cod_bbh_snarks"} <= set(names)
+
+
+def test_no_pass_rates_of_groups_in_the_store(tmp_path: Path) -> None:
+    """Groups are made on reading: a store holds what was measured."""
+    rows = [
+        {"task": task, "question": "q", "model": "a", "rate": rate, "n_samples": 0}
+        for task, rate in (("one", 0.5), ("two", 0.25))
+    ]
+    path = write_passrates(
+        tmp_path / "cod_passrates_2026-01-01T00-00-00.parquet",
+        pd.DataFrame(rows),
+        {"rung": "a", "tasks": {"one": {}, "two": {}}, "pooled": {"both": ["one", "two"]}},
+    )
+    assert set(read_store(path)[0]["task"]) == {"one", "two"}
+    assert read_passrates(path).tasks == ["both", "one", "two"]
