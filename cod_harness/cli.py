@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cod_harness import __version__
 from cod_harness.arguments import ArgumentParser
 from cod_harness.errors import InputError
-from cod_harness.messages import QUIET, VERBOSE, messages, say
+from cod_harness.messages import QUIET, VERBOSE, detail, messages, say
 
 _ABOUT = """\
 Forecast what a big model will score on benchmarks, from a ladder of small ones.
@@ -31,6 +32,7 @@ Forecast what a big model will score on benchmarks, from a ladder of small ones.
                                              the paper's ablation tables on your own ladder
   cod-harness tasks                          the benchmark configurations that ship
   cod-harness demo                           the whole job on the ladder that ships
+  cod-harness completion bash                commands completed by the shell
 
 `cod-harness COMMAND --help` explains each. Before COMMAND: --quiet for results and faults only,
 --verbose for details. Colour heeds NO_COLOR."""
@@ -109,6 +111,12 @@ def _register(words: Sequence[str]) -> int:
     return main(words)
 
 
+def _completion(words: Sequence[str]) -> int:
+    from cod_harness.commands.completion import main
+
+    return main(words, list(_COMMANDS))
+
+
 def _score(words: Sequence[str]) -> int:
     from cod_harness.commands.score import main
 
@@ -166,6 +174,7 @@ def _forecast(words: Sequence[str]) -> int:
     ladder = Ladder.read(asked.ladder)
     rates = read_passrates(asked.paths, ladder)
     fits: list[Fit] = []
+    begun = time.monotonic()
     with progress_bar("forecast", "task") as progress:
         document = forecast_document(
             rates,
@@ -181,6 +190,7 @@ def _forecast(words: Sequence[str]) -> int:
             command=["cod-harness", "forecast", *words],
             progress=progress,
         )
+    detail(f"forecasts made in {time.monotonic() - begun:.1f} s")
     if asked.save_clusters:
         method = document["settings"]["clusters_of"]
         SavedClusters.of(rates, ladder, method, fits).write(asked.save_clusters)
@@ -281,4 +291,5 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "ablate": _ablate,
     "tasks": _tasks,
     "demo": _demo,
+    "completion": _completion,
 }

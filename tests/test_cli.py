@@ -173,3 +173,28 @@ def test_the_engine_imports_without_the_harness() -> None:
     code = "import sys, cod_harness.engine; print('lm_eval' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_completion_knows_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(["completion", "bash"], capsys)
+    assert status == 0
+    subprocess.run(["bash", "-c", f"{out}\ncomplete -p cod-harness"], check=True)
+    for command in ("forecast", "report", "register", "score"):
+        assert command in out
+
+
+def test_a_folder_gets_the_page_beside_the_json(
+    ladder: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    store = str(out / "cod_passrates_1.parquet")
+    run(["ingest", str(table), "--ladder", str(ladder), "-o", store], capsys)
+    status, _, err = run(["--verbose", "forecast", str(out), "--ladder", str(ladder)], capsys)
+    assert status == 0, err
+    [document] = out.glob("cod_forecast_*.json")
+    [page] = out.glob("cod_report_*.html")
+    assert str(page) in err and "page drawn in" in err
+    command = json.loads(document.read_text())["settings"]["command"]
+    assert command == ["cod-harness", "forecast", str(out), "--ladder", str(ladder)]
+    _, _, err = run(["--quiet", "forecast", str(out), "--ladder", str(ladder)], capsys)
+    assert err == ""

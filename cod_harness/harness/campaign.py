@@ -20,6 +20,7 @@ from cod_harness.harness import flags
 from cod_harness.harness.executor import Executor, Finished, LocalExecutor, RungJob
 from cod_harness.harness.outlook import show_forecast, stores_of
 from cod_harness.ladder.manifest import Ladder
+from cod_harness.messages import quiet, say
 
 # Where the children's logs go, inside the output folder.
 LOG_FOLDER = "cod_logs"
@@ -178,7 +179,7 @@ def execute(campaign: Campaign, executor: Executor) -> list[Finished]:
     left = unfinished(campaign, jobs)
     if len(left) < len(jobs):
         names = ", ".join(job.name for job in jobs if job not in left)
-        print(f"cod-harness: already measured, skipped: {names}", file=sys.stderr)
+        say(f"already measured, skipped: {names}")
     for job in left:
         # An earlier attempt's log would be taken for this one's.
         job.log.unlink(missing_ok=True)
@@ -214,7 +215,7 @@ class _Progress:
 
     def show(self, running: Sequence[RungJob], done: int) -> None:
         """Say where the running jobs are."""
-        if not self._live and time.monotonic() - self._spoken < _SPEAK_EVERY:
+        if quiet() or (not self._live and time.monotonic() - self._spoken < _SPEAK_EVERY):
             return
         self._spoken = time.monotonic()
         parts = [f"{job.name} {_tail_progress(job.log, self._repeats)}" for job in running]
@@ -223,6 +224,8 @@ class _Progress:
 
     def ended(self, finished: Finished, done: int) -> None:
         """Say that a job has ended, on a line that stays."""
+        if quiet() and finished.status == 0:
+            return
         word = "done" if finished.status == 0 else f"FAILED ({_ending(finished.status)})"
         self._write(f"[{done}/{self._total}] {finished.job.name}: {word}")
         self.close()

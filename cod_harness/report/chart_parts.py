@@ -75,7 +75,7 @@ def class_colours(names: Sequence[str]) -> Any:
         "kind:N",
         title=None,
         scale=alt.Scale(domain=[pair[0] for pair in pairs], range=[colour(p[1]) for p in pairs]),
-        legend=alt.Legend(columns=4),
+        legend=alt.Legend(columns=2),
     )
 
 

@@ -159,7 +159,9 @@ def mapping_chart(task: Task, forecasts: Sequence[Entry]) -> Chart | None:
     line = [{"subset": 100 * at, "full": percent(_mapped(mapping, at))} for at in spread(0, 1)]
     even = [{"subset": 0, "full": 0}, {"subset": 100, "full": 100}]
     return alt.layer(
-        rows_chart(even).mark_line(color=colour("line"), strokeDash=[4, 4]).encode(x=x, y=y),
+        rows_chart(even)
+        .mark_line(color=colour("faint"), strokeDash=[4, 4], opacity=0.6)
+        .encode(x=x, y=y),
         rows_chart(line).mark_line(color=colour("forecast"), strokeWidth=1.8).encode(x=x, y=y),
         rows_chart([*points, *goals])
         .mark_point(filled=True, size=60, opacity=1)

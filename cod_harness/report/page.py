@@ -86,6 +86,7 @@ def _forecast_content(document: Document, texts: Texts) -> dict[str, Any]:
         "document": document,
         "method": methods[0],
         "rivals": methods[1:],
+        "heading": _heading(targets),
         "targets": [_target(document, target, methods) for target in targets],
         "benchmarks": [
             _benchmark(document, name, task, methods[0]) for name, task in document["tasks"].items()
@@ -94,6 +95,14 @@ def _forecast_content(document: Document, texts: Texts) -> dict[str, Any]:
         "has_texts": bool(texts),
         "command": _command(document["settings"].get("command")),
     }
+
+
+def _heading(targets: Sequence[str]) -> str:
+    if len(targets) == 1:
+        return f"What {targets[0]} will score"
+    # A target without a name is an amount of compute.
+    nameless = all(target.endswith(" FLOP") for target in targets)
+    return f"Forecasts for {len(targets)} {'amounts of compute' if nameless else 'models'}"
 
 
 def _target(document: Document, target: str, methods: Sequence[str]) -> dict[str, Any]:

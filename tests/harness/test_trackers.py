@@ -18,6 +18,7 @@ def last_of_four(cod_run: Runner, folder: Path, *flags: str) -> Ran:
     return cod_run(TASK, *flags, model="f4,skill=2.0", folder=folder)
 
 
+@pytest.mark.slow
 def test_wandb_offline(cod_run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb", reason="pip install 'cod-harness[trackers]'")
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -36,6 +37,7 @@ def test_wandb_offline(cod_run: Runner, tmp_path: Path, monkeypatch: pytest.Monk
     assert any(name.endswith(".html") for name in media)
 
 
+@pytest.mark.slow
 def test_trackio_locally(cod_run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trackio = pytest.importorskip("trackio", reason="pip install 'cod-harness[trackers]'")
     place = tmp_path / "trackio"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cod_harness.report.backtest import summaries
 from cod_harness.report.question_map import question_map
 
 RUNGS = [f"r{number}" for number in range(1, 7)]
@@ -122,5 +123,35 @@ def made_document(
             "command": ["cod-harness", "forecast", "out", "--ladder", "my ladder.yaml"],
         } | settings,
         "versions": {"python": "3.11", "cod-harness": "0.1.0"},
+        "created": "2026-11-22T12:00:00+00:00",
+    }  # fmt: skip
+
+
+def made_backtest() -> dict[str, Any]:
+    """Two methods on three tasks and two models; the second method sometimes abstains."""
+    rows = [
+        {
+            "task": task, "target": model, "method": method, "observed": 0.5,
+            "forecast": None if gone else 0.5 + shift, "low": None if gone else 0.4 + shift,
+            "high": None if gone else 0.6 + shift, "error": None if gone else 100 * shift,
+            "verdict": "abstain" if gone else "ok" if shift < 0.1 else "weak",
+            "reasons": [] if shift < 0.1 and not gone else ["few rungs"],
+            "role": "rung", "compute": 1e23, "distance": 4.0, "rungs": 5, "questions": 400,
+        }
+        for place, task in enumerate(("gsm8k", "math", "drop"))
+        for model in ("r5", "r6")
+        for method, shift in (("cod", 0.05 * place), ("exp", 0.12))
+        for gone in [method == "exp" and task == "drop"]
+    ]  # fmt: skip
+    return {
+        "schema": "cod-backtest/1",
+        "rows": rows,
+        "summary": summaries(rows, ["cod", "exp"]),
+        "ladder": "made",
+        "settings": {
+            "methods": ["cod", "exp"], "holdout": None, "level": 0.9, "allow_mismatch": False,
+            "notes": [],
+        },
+        "versions": {"python": "3.11"},
         "created": "2026-11-22T12:00:00+00:00",
     }  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_documents import abstained, made_document, made_entry, made_task
+from made_documents import abstained, made_backtest, made_document, made_entry, made_task
 
 from cod_harness.report.page import page
 
@@ -141,3 +141,14 @@ def test_paper_is_light_and_whole(browser: Any, file: Path) -> None:
     assert len(heights) == TABS and min(heights) > 600
     assert len(opened.tab.pdf(format="A4")) > 20_000
     opened.tab.close()
+
+
+def test_the_page_of_a_backtest(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "backtest.html"
+    path.write_text(page(made_backtest()))
+    for size in (DESKTOP, PHONE):
+        opened = Opened(browser, path, size)
+        assert opened.complaints == []
+        assert opened.tab.locator(".chart svg").count() == 4
+        assert opened.tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        opened.tab.close()

@@ -12,7 +12,14 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from made_documents import abstained, empty_task, made_document, made_entry, made_task
+from made_documents import (
+    abstained,
+    empty_task,
+    made_backtest,
+    made_document,
+    made_entry,
+    made_task,
+)
 
 from cod_harness.cli import main
 from cod_harness.errors import InputError
@@ -262,3 +269,23 @@ def test_a_page_beside_is_written_whole(tmp_path: Path) -> None:
     path = write_page(made_document(), tmp_path)
     assert path.name.startswith("cod_report_") and path.read_text().rstrip().endswith("</html>")
     assert charts_of(made_document()).keys() == {"gsm8k", "math"}
+
+
+def test_the_page_of_a_backtest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from cod_harness.report.read_document import read_document
+
+    path = tmp_path / "b.json"
+    path.write_text(json.dumps(made_backtest()))
+    text = page(read_document(path))
+    assert "cod was 5.0 points off on average, 10.0 at worst" in text
+    assert "but 6 forecasts are too few to judge intervals by" in text
+    assert list(specs(text)["backtest"]) == ["means", "errors", "held", "tasks"]
+    assert main(["report", str(path), "--markdown"]) == 2
+    assert "is a backtest; give a forecast" in capsys.readouterr().err
+
+
+def test_several_targets_and_amounts_of_compute() -> None:
+    entries = [made_entry("gsm8k", target=f"{n}e+24 FLOP", compute=n * 1e24) for n in range(1, 6)]
+    text = page(made_document(forecasts=entries))
+    assert "Forecasts for 5 amounts of compute" in text
+    assert text.count("<details open>") == 1
