@@ -19,7 +19,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from cod_harness.harness import parallel
 from cod_harness.harness.samples import ingest
 from cod_harness.ladder.manifest import Ladder
 
@@ -63,6 +62,7 @@ def make(path: Path, megabytes: float, per_repeat: bool) -> None:
 
 
 def measured(folder: Path, ladder: Ladder, processes: int | None, queue: object) -> None:
+    before = time.process_time()
     started = time.perf_counter()
     rates = ingest([folder], ladder, processes=processes)
     seconds = time.perf_counter() - started
@@ -70,7 +70,9 @@ def measured(folder: Path, ladder: Ladder, processes: int | None, queue: object)
         resource.getrusage(who).ru_maxrss
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     ]
-    queue.put((seconds, max(usage) / 1024, len(rates.frame), rates.notes))  # type: ignore[attr-defined]
+    times = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    busy = sum(one.ru_utime + one.ru_stime for one in times) - before
+    queue.put((seconds, max(usage) / 1024, len(rates.frame), busy))  # type: ignore[attr-defined]
 
 
 def reading(megabytes: float, files: int, rescore: bool, processes: int | None) -> None:
@@ -91,14 +93,12 @@ def reading(megabytes: float, files: int, rescore: bool, processes: int | None) 
         arguments = (root / "out", Ladder.read(ladder_file), processes, queue)
         worker = context.Process(target=measured, args=arguments)
         worker.start()
-        seconds, peak, rows, _ = queue.get()
+        seconds, peak, rows, spent = queue.get()
         worker.join()
-        used = min(processes or parallel.cores(), parallel.cores())
-        busy = min(used, files) if not rescore else used
         print(
             f"{'re-scored' if rescore else 'read'}: {size / 1e6:.0f} MB in {files} files, "
             f"{rows} questions: {seconds:.1f} s, {size / 1e6 / seconds:.0f} MB/s, "
-            f"{size / 1e6 / seconds / busy:.0f} MB/s per core of {busy}; "
+            f"{size / 1e6 / spent:.0f} MB a second of one core's work; "
             f"largest process {peak:.0f} MB"
         )
 
