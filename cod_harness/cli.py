@@ -44,6 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     loudness = ""
     while words and words[0] in _LOUDNESS:
         loudness = _LOUDNESS[words.pop(0)]
+    # After the command too, where all flags are ours.
+    for flag in ("--quiet", "--verbose"):
+        if flag in words and words[0] not in _OTHERS_FLAGS:
+            words.remove(flag)
+            loudness = _LOUDNESS[flag]
     with messages(loudness):
         return _done(words)
 
@@ -278,6 +283,7 @@ def _level(text: str) -> float:
 
 _RANGE = 10  # amounts in a range of compute, unless told
 
+_OTHERS_FLAGS = ("run", "ladder")  # commands whose other flags go to lm_eval
 _LOUDNESS = {"--quiet": QUIET, "-q": QUIET, "--verbose": VERBOSE}
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": _run,

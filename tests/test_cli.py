@@ -196,5 +196,6 @@ def test_a_folder_gets_the_page_beside_the_json(
     assert str(page) in err and "page drawn in" in err
     command = json.loads(document.read_text())["settings"]["command"]
     assert command == ["cod-harness", "forecast", str(out), "--ladder", str(ladder)]
-    _, _, err = run(["--quiet", "forecast", str(out), "--ladder", str(ladder)], capsys)
-    assert err == ""
+    for words in (["--quiet", "forecast"], ["forecast", "--quiet"]):
+        _, table_, err = run([*words, str(out), "--ladder", str(ladder)], capsys)
+        assert err == "" and "|t " in table_
