@@ -102,7 +102,10 @@ def climbed(
         goes = np.flatnonzero((height > 0) & ~stops)
         if len(goes) == 0:
             break
-        place = distinct(np.round(arrived[goes] / grain))[1] if grain else name[goes]
+        place: Floats | Ints = name[goes]
+        if grain:
+            goes = goes[np.argsort(-height[goes], kind="stable")]  # the highest leads on
+            place = distinct(np.round(arrived[goes] / grain))[1]
         first, seeds = _merged(place, seeds[goes])
         before, means = means[goes[first]], arrived[goes[first]]
     names, before, means, heights, last = (

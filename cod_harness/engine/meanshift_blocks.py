@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from sklearn.neighbors import KDTree
 from threadpoolctl import ThreadpoolController
 
@@ -31,6 +32,9 @@ _EPS = float(np.finfo(np.float64).eps)
 _BLOCK_CENTERS = 48  # half of the most
 _FEWEST_CENTERS = 4
 _POINTS_PER_BLOCK = 10_000
+_POINTS_OF_KEPT_LOOKS = 50_000
+_RENEWAL = 8
+_SLACK = 0.1  # share of the radius that centres may move under a kept look
 _SHELL_COLUMNS = 2048  # of a product: with a block of centres it stays in the processor's cache
 _LOOK_ENTRIES = 1_000_000  # middles of blocks x points looked at together, 8 MB
 
@@ -153,10 +157,25 @@ class Points:
         product += norms[:, None].astype(np.float32)
         return product
 
-    def looks(self, blocks: list[Block]) -> list[list[Block]]:
-        """The blocks in portions whose middles can look at all points together."""
+    def portions(self, blocks: list[Block]) -> list[list[Block]]:
+        """The blocks in portions whose middles look at all points together."""
         step = max(1, min(8, _LOOK_ENTRIES // len(self.points)))
         return [blocks[at : at + step] for at in range(0, len(blocks), step)]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What balls about any centres within ``reach`` of ``middle`` have in common."""
+
+    middle: Floats
+    reach: float
+    held: Floats
+    """Sum of ``Points.payload`` over the points in all of the balls."""
+    shell: Ints
+    """The points in some of them only, perhaps."""
+    dual: Singles
+    """``Points.rough_dual`` and ``Points.payload`` of the shell, side by side in memory."""
+    payload: Floats
 
 
 class Windows:
@@ -165,37 +184,78 @@ class Windows:
     def __init__(self, points: Points, radius: float) -> None:
         self.points = points
         self.radius = radius
+        # A look at many points is worth keeping for centres that have moved a little since.
+        self.slack = _SLACK * radius if len(points.points) > _POINTS_OF_KEPT_LOOKS else 0.0
+        self.looks: list[Look] = []
+        self.calls = 0
 
     def at(self, centers: Floats, each: Map) -> Sums:
         """What the balls about the centres hold."""
         sums = Sums.of(self.points, len(centers))
-        factors, norms = self.points.centred(centers)
-        rough = factors.astype(np.float32)
-        limits = (self.radius * self.radius - norms)[:, None]
+        self.calls += 1
+        if self.calls % _RENEWAL == 0:
+            self.looks = []  # centres have drawn together: new looks reach less far
+        kept, new = self._known(centers)
+        fresh = blocks(centers[new], len(self.points.points)) if len(new) else []
+        looks = [look for look, _ in kept]
 
-        def fill(portion: list[Block]) -> None:
-            squared = self.points.rough(np.array([block.middle for block in portion]))
-            reach = np.array([block.reach for block in portion])[:, None]
-            least = np.maximum(self.radius - reach, 0.0) ** 2 - self.points.rough_doubt
-            most = (self.radius + reach) ** 2 + self.points.rough_doubt
-            inside = squared <= least.astype(np.float32)
-            shell = squared <= most.astype(np.float32)
-            shell &= ~inside
-            for block, common, near in zip(portion, inside, shell, strict=True):
-                mine = block.members
-                held = self.points.payload[np.flatnonzero(common)].sum(axis=0)
-                columns = np.flatnonzero(near)
-                for start in range(0, len(columns), _SHELL_COLUMNS):
-                    some = columns[start : start + _SHELL_COLUMNS]
-                    product = rough[mine] @ self.points.rough_dual[some].T
-                    within, tied = self._within(product, limits[mine], centers[mine], some)
-                    held = held + within.astype(np.float64) @ self.points.payload[some]
-                    sums.tied[mine[tied]] = True
-                sums.payload[mine] = held
+        def add(item: tuple[Look, Ints]) -> None:
+            self._add(sums, centers, *item)
 
-        for _ in each(fill, self.points.looks(blocks(centers, len(self.points.points)))):
+        def take(portion: list[Block]) -> list[Look]:
+            taken = self._taken(portion)
+            for look, block in zip(taken, portion, strict=True):
+                self._add(sums, centers, look, new[block.members])
+            return taken
+
+        for _ in each(add, kept):
             pass
+        for taken in each(take, self.points.portions(fresh)):
+            looks += taken
+        self.looks = looks if self.slack else []
         return sums
+
+    def _known(self, centers: Floats) -> tuple[list[tuple[Look, Ints]], Ints]:
+        """Which centres kept looks are good for, and the centres that need a new one."""
+        if not self.looks:
+            return [], np.arange(len(centers))
+        middles = np.array([look.middle for look in self.looks])
+        distance, nearest = cKDTree(middles).query(centers)
+        good = distance <= np.array([look.reach for look in self.looks])[nearest]
+        found = [np.flatnonzero(good & (nearest == at)) for at in range(len(middles))]
+        pairs = zip(self.looks, found, strict=True)
+        return [(look, mine) for look, mine in pairs if len(mine)], np.flatnonzero(~good)
+
+    def _taken(self, portion: list[Block]) -> list[Look]:
+        squared = self.points.rough(np.array([block.middle for block in portion]))
+        reach = np.array([block.reach + self.slack for block in portion])[:, None]
+        least = np.maximum(self.radius - reach, 0.0) ** 2 - self.points.rough_doubt
+        most = (self.radius + reach) ** 2 + self.points.rough_doubt
+        inside = squared <= least.astype(np.float32)
+        shell = squared <= most.astype(np.float32)
+        shell &= ~inside
+        looks = []
+        for block, common, near in zip(portion, inside, shell, strict=True):
+            held = self.points.payload[np.flatnonzero(common)].sum(axis=0)
+            edge = np.flatnonzero(near)
+            dual, payload = self.points.rough_dual[edge], self.points.payload[edge]
+            looks.append(Look(block.middle, block.reach + self.slack, held, edge, dual, payload))
+        return looks
+
+    def _add(self, sums: Sums, centers: Floats, look: Look, members: Ints) -> None:
+        """Sums over the balls of some of the centres."""
+        mine = centers[members]
+        factor, norms = self.points.centred(mine)
+        rough = factor.astype(np.float32)
+        limit = (self.radius * self.radius - norms)[:, None]
+        held = look.held
+        for start in range(0, len(look.shell), _SHELL_COLUMNS):
+            some = slice(start, start + _SHELL_COLUMNS)
+            product = rough @ look.dual[some].T
+            within, tied = self._within(product, limit, mine, look.shell[some])
+            held = held + within.astype(np.float64) @ look.payload[some]
+            sums.tied[members[tied]] = True
+        sums.payload[members] = held
 
     def _within(
         self, product: Singles, limit: Floats, centers: Floats, columns: Ints

@@ -23,15 +23,16 @@ MOST_SEEDS = 10_000
 PAIRS = 1_000_000_000  # seeds x rows: some twenty seconds of one core
 NEIGHBOUR_ROWS = 100_000  # among which the reach of a row is measured
 _CELL_ROWS = 8
-_GRAIN = 0.01  # share of R within which trajectories are taken for one; 0.02 costs agreement
+_GRAIN = 0.01  # share of R within which trajectories are one; 0.02 costs agreement
 
 
 def sampled_mean_shift(rows: Floats, radius: float, each: Map) -> tuple[Floats, Ints]:
     """Centres (clusters, n_features) and labels (n,), nearly those of ``mean_shift``."""
     points, index, counts = distinct(rows)
     size = min(MOST_SEEDS, max(1, PAIRS // len(rows)))
-    seeds, _ = _sample(points, counts, _walk(points), size)
-    windows = Windows(Points(points, counts), radius)
+    walk = _walk(points)
+    seeds, _ = _sample(points, counts, walk, size)
+    windows = Windows(Points(points[walk], counts[walk]), radius)  # neighbours side by side
     ends = climbed(windows, seeds, np.arange(len(seeds)), each, grain=_GRAIN * radius)
     centers = without_near_duplicates(ends.mean, ends.height, radius)
     return centers, nearest(centers, points)[index]
@@ -41,8 +42,9 @@ def sampled_radius(rows: Floats, quantile: float, largest: float, each: Map) -> 
     """Nearly ``neighbourhood_radius``: the mean over a sample of rows, among a larger one."""
     points, _, counts = distinct(rows)
     walk = _walk(points)
-    some, weights = _sample(points, counts, walk, MOST_SEEDS)
     among = Points(*_sample(points, counts, walk, NEIGHBOUR_ROWS))
+    # The partition feels a thousandth of R, so all rows speak where that is affordable.
+    some, weights = _sample(points, counts, walk, PAIRS // int(among.counts.sum()))
     return mean_reach(some, weights, among, quantile, largest, each)
 
 
