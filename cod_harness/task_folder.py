@@ -28,10 +28,12 @@ _REPEATS = 100
 def listed() -> str:
     """The configurations as two tables: the paper's benchmarks, and those of the shipped ladder."""
     folder = task_folder()
-    paper = [("Task", "About", "Tasks", "Shots", "Filter", "Metric", "Questions", "Tokens a rung")]
+    paper: list[tuple[str, ...]] = [
+        ("Task", "About", "Tasks", "Shots", "Filter", "Metric", "Questions", "Tokens a rung")
+    ]
     for path in sorted(folder.glob("cod_*.yaml")):
         paper.append(_paper_row(path))
-    demo = [("Task", "About", "Metric")]
+    demo: list[tuple[str, ...]] = [("Task", "About", "Metric")]
     for path in sorted((folder / "demo").glob("demo_*.yaml")):
         demo.append(_demo_row(path))
     return (
