@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks import GSM8K
 
+from benchmarks import GSM8K
 from cod_harness.cli import main
 from cod_harness.ladder.store import read_store
 
@@ -36,7 +36,15 @@ def test_eight_repeats(local: Any, tmp_path: Path, capsys: pytest.CaptureFixture
     words = ["run", "--model", "hf", "--device", "cpu", "--batch_size", "8"]
     words += ["--model_args", f"pretrained={path.parent},gguf_file={path.name},dtype=float32"]
     words += ["--tasks", "cod_gsm8k", "--include_path", str(found.folder), "--cod-include-only"]
-    words += ["--gen_kwargs", "max_gen_toks=48", "--output_path", str(out), "--log_samples"]
+    words += [
+        "--gen_kwargs",
+        "max_gen_toks=12",
+        "--num_fewshot",
+        "0",
+        "--output_path",
+        str(out),
+        "--log_samples",
+    ]
     words += ["--cod", str(ladder), "--cod-rung", "smollm2"]
     assert main(words) == 0, capsys.readouterr().err[-2000:]
     [store] = out.rglob("cod_passrates_*.parquet")
