@@ -29,7 +29,7 @@ def mean_reach(
     """
     rank = max(int(among.counts.sum() * quantile), 1) - 1
     groups = blocks(rows, len(among.points))
-    portions = among.looks(groups)
+    portions = among.portions(groups)
     middles = np.concatenate([*each(lambda portion: _of_middles(among, portion, rank), portions)])
 
     def at_least(index: int) -> float:
