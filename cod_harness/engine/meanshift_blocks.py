@@ -35,7 +35,7 @@ _POINTS_PER_BLOCK = 10_000
 _POINTS_OF_KEPT_LOOKS = 50_000
 _RENEWAL = 8
 _SLACK = 0.1  # share of the radius that centres may move under a kept look
-_SHELL_COLUMNS = 2048  # of a product: with a block of centres it stays in the processor's cache
+_SHELL_ENTRIES = 150_000  # of a product: it stays in the processor's cache
 _LOOK_ENTRIES = 1_000_000  # middles of blocks x points looked at together, 8 MB
 
 
@@ -249,8 +249,9 @@ class Windows:
         rough = factor.astype(np.float32)
         limit = (self.radius * self.radius - norms)[:, None]
         held = look.held
-        for start in range(0, len(look.shell), _SHELL_COLUMNS):
-            some = slice(start, start + _SHELL_COLUMNS)
+        step = max(1, _SHELL_ENTRIES // len(members))
+        for start in range(0, len(look.shell), step):
+            some = slice(start, start + step)
             product = rough @ look.dual[some].T
             within, tied = self._within(product, limit, mine, look.shell[some])
             held = held + within.astype(np.float64) @ look.payload[some]
