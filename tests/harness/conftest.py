@@ -62,6 +62,7 @@ def one_task_manager(task_folder: Path) -> Iterator[None]:
             made.append(original(include_path=str(task_folder), include_defaults=False))
         return made[0]
 
+    once.original = original  # type: ignore[attr-defined] - for tests in other folders
     tasks.TaskManager = once  # type: ignore[misc,assignment]
     yield
     tasks.TaskManager = original  # type: ignore[misc]

@@ -23,6 +23,15 @@ from benchmarks import Benchmark
 from cod_harness.task_folder import task_folder
 
 
+@pytest.fixture(autouse=True)
+def own_task_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The harness's own TaskManager, whatever the tests of another folder put in its place."""
+    from lm_eval import tasks
+
+    manager = tasks.TaskManager
+    monkeypatch.setattr(tasks, "TaskManager", getattr(manager, "original", manager))
+
+
 @dataclass
 class Local:
     """Benchmarks with local data: the folder of their configurations and the model's script."""
