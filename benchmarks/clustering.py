@@ -4,7 +4,7 @@
                                     [--exact-up-to 20000] [--models 8] [--seed 0]
 
 The route through scikit-learn is Algorithm 1 on its `estimate_bandwidth` and `MeanShift` with their
-own default n_jobs (None, one core); ours uses every core that BLAS may.  Rates are simulated: k=100
+own default n_jobs (None, one core); ours uses every core that BLAS may, with many rows.  Rates are simulated: k=100
 draws of questions whose difficulty and steepness spread widely, those that no model ever
 solves set aside; a size counts the rows that are clustered.  Beyond `--exact-up-to` rows the seeds
 are a sample.  scikit-learn needs about a minute for 5,000 rows and over ten for 17,944, and runs

@@ -100,7 +100,7 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: ArrayLike, y: object = None) -> ImprovedMeanShift:
         """Cluster the rows of X, (n, n_features).  Raises ValueError on NaN or an empty X."""
         rows: Floats = validate_data(self, X, dtype=np.float64, order="C")
-        with threads() as each:
+        with threads(len(rows)) as each:
             self._fit(rows, each)
         return self
 

@@ -29,6 +29,7 @@ Singles = NDArray[np.float32]
 Map = Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]
 
 _EPS = float(np.finfo(np.float64).eps)
+_ROWS_WORTH_THREADS = 25_000
 _BLOCK_CENTERS = 48  # half of the most
 _FEWEST_CENTERS = 4
 _POINTS_PER_BLOCK = 10_000
@@ -40,16 +41,17 @@ _LOOK_ENTRIES = 1_000_000  # middles of blocks x points looked at together, 8 MB
 
 
 @contextmanager
-def threads() -> Iterator[Map]:
+def threads(rows: int = 0) -> Iterator[Map]:
     """A map over as many threads as the matrix products were allowed (OMP_NUM_THREADS, say).
 
-    Products of one block are too small to be shared out, so each runs in one thread.
+    Products of one block are too small to be shared out, so each runs in one thread.  With few
+    rows threads wait for the interpreter more than they save, so there is one.
     """
     pools = ThreadpoolController()
     blas = pools.select(user_api="blas").info()
     number = max((library["num_threads"] for library in blas), default=1)
     with pools.limit(limits=1):
-        if number == 1:
+        if number == 1 or rows < _ROWS_WORTH_THREADS:
             yield map
         else:
             with ThreadPoolExecutor(number) as pool:
