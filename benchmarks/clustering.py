@@ -1,14 +1,15 @@
 """Time of the clustering against scikit-learn's route, and whether both find the same partition.
 
     python benchmarks/clustering.py [--sizes 5000 17944 ...] [--scikit-learn-up-to 5000]
-                                    [--exact-up-to 20000] [--models 8] [--seed 0]
+                                    [--exact-up-to 20000] [--agreement-seeds 4]
+                                    [--models 8] [--seed 0]
 
 The route through scikit-learn is Algorithm 1 on its `estimate_bandwidth` and `MeanShift` with their
-own default n_jobs (None, one core); ours uses every core that BLAS may, with many rows.  Rates are simulated: k=100
-draws of questions whose difficulty and steepness spread widely, those that no model ever
-solves set aside; a size counts the rows that are clustered.  Beyond `--exact-up-to` rows the seeds
-are a sample.  scikit-learn needs about a minute for 5,000 rows and over ten for 17,944, and runs
-for sizes up to `--scikit-learn-up-to` only.
+own default n_jobs (None, one core); ours uses one core below 25,000 rows and beyond that every core
+that BLAS may.  Rates are simulated: k=100 draws of questions whose difficulty and steepness spread
+widely, those that no model ever solves set aside; a size counts the rows that are clustered.
+Beyond `--exact-up-to` rows the seeds are a sample.  scikit-learn needs about a minute for 5,000
+rows and over ten for 17,944, and runs for sizes up to `--scikit-learn-up-to` only.
 
 The second table says how well the sample agrees with the exact partition, outliers counted as one
 more group, and how much the exact one itself changes when a thousandth of the rows is left out.
