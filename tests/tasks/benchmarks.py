@@ -442,3 +442,15 @@ def agieval_generating(subset: str) -> Benchmark:
     ]
     answers = {question: first if n == 0 else plain for n, question in enumerate(asked)}
     return generating(f"cod_agieval_{subset}", {"test": documents}, answers, metric="acc")
+
+
+def suite() -> list[Benchmark]:
+    """Every task of `cod_suite`."""
+    return [
+        *(GSM8K, TRIVIAQA, MBPP, DROP),
+        *map(math_subset, MATH_SUBSETS),
+        *map(bbh_subset, BBH_SUBSETS),
+        *map(mmlu_pro_subset, MMLU_PRO_SUBSETS),
+        *map(agieval_choice, AGIEVAL_CHOICE),
+        *map(agieval_generating, AGIEVAL_GENERATING),
+    ]

@@ -15,7 +15,8 @@ from lm_eval.api.registry import register_model
 class ScriptedModel(LM):
     """model_args: script, a JSON file {part of a prompt: [answers] or {choice: log-likelihood}}.
 
-    Of several parts that a prompt holds the last one counts: before it stand the examples.
+    Answers are given in turn, again from the first after the last. Of several parts that a prompt
+    holds the last one counts: before it stand the examples.
     """
 
     def __init__(self, script: str, pretrained: str = "scripted", **_: object) -> None:
@@ -33,7 +34,8 @@ class ScriptedModel(LM):
             assert settings["do_sample"] is True and settings["temperature"] == 1.0
             assert settings["top_p"] == 0.7
             part = self._part(prompt)
-            answers.append(self._script[part][self._given[part]])
+            told = self._script[part]
+            answers.append(told[self._given[part] % len(told)])
             self._given[part] += 1
         return answers
 
