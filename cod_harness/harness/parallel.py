@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from cod_harness.errors import InputError
+from cod_harness.progress import lasting_bar
 
 # Below this many seconds of scoring left, starting processes does not pay.
 WORTH_PROCESSES = 4.0
@@ -40,18 +41,10 @@ def mapped(
     processes as there are cores. Forked, since tasks seldom pickle; processes, not threads, since
     some scorers set alarms, which only a main thread can.
     """
-    from tqdm import tqdm
-
     results: list[list[float] | None] = [None] * len(sizes)
     limit = cores() if processes is None else processes
-    with tqdm(
-        total=len(sizes),
-        desc=label,
-        unit="doc",
-        file=sys.stderr,
-        delay=1.0,
-        disable=processes is not None,  # one of several tasks, whose bar another shows
-    ) as bar:
+    # Hidden as one of several tasks, whose bar another shows.
+    with lasting_bar(label, "doc", len(sizes), hidden=processes is not None) as bar:
         started = time.perf_counter()
         done = 0
         while done < len(sizes):

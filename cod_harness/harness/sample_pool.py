@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -13,6 +12,7 @@ from typing import Any
 from cod_harness.errors import InputError
 from cod_harness.harness import parallel
 from cod_harness.harness.sample_rates import FileRates, SampleFile
+from cod_harness.progress import lasting_bar
 
 # Together smaller than this many bytes, files are read faster here than processes start.
 _WORTH_PROCESSES = 8 << 20
@@ -32,14 +32,10 @@ def all_rates(
 
     The work is told how many processes it may use for itself. Raises the first InputError.
     """
-    from tqdm import tqdm
-
     sizes = [file.path.stat().st_size for file in files]
     cores = parallel.cores() if processes is None else max(1, processes)
     at_once = min(cores, len(files))
-    with tqdm(
-        total=sum(sizes), unit="B", unit_scale=True, desc="reading", file=sys.stderr, delay=1.0
-    ) as bar:
+    with lasting_bar("reading", "B", sum(sizes)) as bar:
         if at_once > 1 and sum(sizes) > _WORTH_PROCESSES and _can_fork():
             return list(_in_processes(files, sizes, work, at_once, cores // at_once, bar))
         return [work(file, _batched(bar.update), cores) for file in files]
