@@ -138,9 +138,10 @@ def _account(files: Sequence[Path], read: Sequence[FileRates]) -> list[str]:
     for found in used:
         counts += found.counts
     total = sum(found.file.path.stat().st_size for found in read)
+    size = f"{total / 1e6:,.1f} MB" if total >= 1e6 else f"{total / 1e3:,.0f} kB"
     parts = [f"{count:,} {what}" for what, count in counts.items() if what != "used"]
     lines = [
-        f"{len(files)} samples files found, {len(read)} read ({total / 1e6:,.1f} MB), {len(used)} "
+        f"{len(files)} samples files found, {len(read)} read ({size}), {len(used)} "
         f"used: {counts['used']:,} questions" + "".join(f", {part}" for part in parts)
     ]
     ways: dict[str, list[str]] = {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -294,3 +296,23 @@ class TestTables:
         assert self.run(str(path), "--ladder", str(ladder_file), *flags, *more) == 2
         error = capsys.readouterr().err
         assert words in error and error.count("\n") == 1
+
+
+def test_written_by_lm_eval_0_4_9(ladder: Ladder, task_folder: Path) -> None:
+    """Files as that version wrote them (`--limit 8`); right answers are counted here again."""
+    recorded = Path(__file__).parent / "recorded" / "lm-eval-0.4.9"
+    found = ingest([recorded], ladder, include_paths=[task_folder])
+    said(found, "3 samples files found, 3 read (28 kB), 3 used: 24 questions")
+    frame = found.frame.set_index(["task", "doc_hash"])
+    for sample in rows(one(recorded)):
+        if sample["filter"] == "strict-match":
+            given = [re.findall(r"The answer is (\d+)\.", r)[:1] for r in sample["resps"][0]]
+            row = frame.loc[(TASK, sample["doc_hash"])]
+            assert row["n_samples"] == 5
+            assert row["n_correct"] == given.count([sample["target"]])
+    for sample in rows(one(recorded, "cod_t_choice")):
+        weights = [math.exp(float(answer[0][0])) for answer in sample["resps"]]
+        row = frame.loc[("cod_t_choice", sample["doc_hash"])]
+        assert row["n_samples"] == 0
+        assert row["rate"] == pytest.approx(weights[int(sample["target"])] / sum(weights))
+    assert set(frame.loc["cod_t_aliases"]["n_samples"]) == {5}
