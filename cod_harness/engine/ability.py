@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .arrays import Floats
 from .measurements import Measurements
@@ -71,7 +72,9 @@ def abilities(ladder: Measurements, sampling: Floats, link: Link = log_log) -> A
     right, wrong = rates * draws, (1.0 - rates) * draws
     if not wrong.any():
         return None
-    values, masses = estimated(right, wrong, counts.astype(float), link)
+    # The products are small: threads spend more on waiting for each other than they save.
+    with threadpool_limits(1, "blas"):
+        values, masses = estimated(right, wrong, counts.astype(float), link)
     found = Abilities(values, np.zeros_like(values), masses, link)
     slope = (found.accuracy(values + _STEP) - found.accuracy(values - _STEP)) / (2.0 * _STEP)
     return Abilities(values, sampling / np.maximum(slope, 0.02) ** 2, masses, link)
