@@ -15,28 +15,35 @@ def parser() -> ArgumentParser:
         prog="cod-harness ingest",
         allow_abbrev=False,
         description="Pass rates out of earlier runs' samples_*.jsonl (runs with --log_samples), "
-        "or out of tables. Where several responses a question were logged, all of them are scored "
-        "again through the task; no data set is downloaded.",
+        "out of Inspect's logs (*.eval), or out of tables. Where several responses a question were "
+        "logged, all of them are scored again through the task; no data set is downloaded.",
     )
     made.add_argument(
-        "paths", nargs="+", metavar="PATH", help="output folder, samples file, or table"
+        "paths", nargs="+", metavar="PATH", help="output folder, samples file, log, or table"
     )
     made.add_argument("--ladder", required=True, metavar="LADDER.yaml")
     made.add_argument(
         "-o", "--output", metavar="FILE", help="default: cod_passrates_<date>.parquet here"
     )
     made.add_argument(
-        "--rung", metavar="NAME", help="the ladder entry all samples are of; else told by the model"
+        "--rung",
+        "--cod-rung",
+        metavar="NAME",
+        help="the ladder entry all samples are of; else told by the model",
     )
     made.add_argument(
         "--metric",
+        "--cod-metric",
         metavar="TASK=FILTER/METRIC",
         action="append",
         default=[],
         help="which filter and metric count as correct (repeatable)",
     )
     made.add_argument(
-        "--allow-fractional", action="store_true", help="accept values between 0 and 1"
+        "--allow-fractional",
+        "--cod-allow-fractional",
+        action="store_true",
+        help="accept values between 0 and 1",
     )
     made.add_argument(
         "--allow-mismatch", action="store_true", help="go on where models were run differently"

@@ -1,4 +1,5 @@
-"""Pass rates out of runs made without the capture: the harness's `samples_*.jsonl`, and tables.
+"""Pass rates out of runs made without the capture: the harness's `samples_*.jsonl`, logs of Inspect
+and tables.
 
 A question's pass rate comes from the best there is: scores of all repeats where the file states
 them, all logged responses scored again through the task, softmax of logged log-likelihoods
@@ -18,6 +19,7 @@ from typing import Any
 from cod_harness.errors import InputError
 from cod_harness.harness.flags import CaptureOptions
 from cod_harness.harness.guards import rung_of
+from cod_harness.harness.inspect_logs import log_rates
 from cod_harness.harness.rescoring import TaskSource
 from cod_harness.harness.sample_pool import all_rates
 from cod_harness.harness.sample_rates import FileRates, SampleFile, rates_of
@@ -44,14 +46,15 @@ def ingest(
     allow_mismatch: bool = True,
     processes: int | None = None,
 ) -> PassRates:
-    """Pass rates from output folders of earlier runs, samples files and tables.
+    """Pass rates from output folders of earlier runs, samples files, logs of Inspect and tables.
 
-    paths: folders (searched for `samples_*.jsonl`), samples files, tables and stores (`.parquet`,
-    `.csv`). metrics: task -> (filter, metric) that counts as correct. rung: the ladder entry that
-    all samples are of; by default it is told by the model's name. columns: what a table's columns
-    are called. include_paths: folders with task definitions, beside the harness's own. run_code:
-    consent to run programs out of responses. allow_mismatch: go on where rungs were run
-    differently. processes: at most so many; None for all cores.
+    paths: folders (searched for `samples_*.jsonl` and `*.eval`), such files, tables and stores
+    (`.parquet`, `.csv`). metrics: task -> (filter, metric) that counts as correct; of a log, its
+    scorer and value. rung: the ladder entry that all samples are of; by default it is told by the
+    model's name. columns: what a table's columns are called. include_paths: folders with task
+    definitions, beside the harness's own. run_code: consent to run programs out of responses.
+    allow_mismatch: go on where rungs were run differently. processes: at most so many; None for
+    all cores.
 
     Of several runs of one model on one task the newest counts. What was read and set aside is said
     in `notes` of the result. Raises InputError naming file and line for what cannot be read.
@@ -64,7 +67,7 @@ def ingest(
         ladder.path or Path(), rung=rung, metrics=metrics or {}, allow_fractional=allow_fractional
     )
     notes: list[str] = []
-    tables, files = _found([Path(path) for path in paths])
+    tables, files, logs = _found([Path(path) for path in paths])
     known = _tables(tables, ladder, columns)
     if known is not None:  # groups are made of tasks by whoever reads the result
         rows = known.frame[known.frame["task"].isin(_tasks_of(known))]
@@ -89,6 +92,12 @@ def ingest(
         run |= {"ladder": ladder.name, "lm_eval": found.file.results.get("lm_eval_version")}
         run["pooled"] = pooled_groups(found.file.results)
         runs.append({**run, "tasks": {found.file.task: found.about}})
+    for log in log_rates(logs, ladder, options, notes):
+        if log.key in _covered(known):
+            notes.append(f"{log.path}: not used, its pass rates are already in a file given")
+            continue
+        frames.append(pd.DataFrame(log.rows))
+        runs.append(log.about)
     if not frames:
         raise InputError(
             "no pass rates found; name folders with samples_*.jsonl (runs with --log_samples) or "
@@ -187,23 +196,29 @@ def _newest(
     return list(newest.values())
 
 
-def _found(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+def _found(paths: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
+    """Tables, samples files and logs of Inspect."""
     tables: list[Path] = []
     samples: list[Path] = []
+    logs: list[Path] = []
     for path in paths:
         if path.is_dir():
             inside = sorted(path.rglob("samples_*.jsonl"))
+            of_inspect = sorted(path.rglob("*.eval"))
             # Captured pass rates hold every repeat: they come before logged samples.
-            if passrate_files(path) or not inside:
-                tables.append(path)  # without either, read_passrates says what is missing
+            if passrate_files(path) or not (inside or of_inspect):
+                tables.append(path)  # without any, read_passrates says what is missing
             samples += inside
+            logs += of_inspect
         elif not path.exists():
             raise InputError(f"{path}: no such file or folder; check the path")
         elif path.suffix == ".jsonl":
             samples.append(path)
+        elif path.suffix == ".eval":
+            logs.append(path)
         else:
             tables.append(path)
-    return tables, list(dict.fromkeys(samples))
+    return tables, list(dict.fromkeys(samples)), list(dict.fromkeys(logs))
 
 
 def _identified(
