@@ -316,3 +316,16 @@ def test_written_by_lm_eval_0_4_9(ladder: Ladder, task_folder: Path) -> None:
         assert row["n_samples"] == 0
         assert row["rate"] == pytest.approx(weights[int(sample["target"])] / sum(weights))
     assert set(frame.loc["cod_t_aliases"]["n_samples"]) == {5}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [('{"results": {', "cannot be read"), ("[1]", "holds no JSON object")]
+)
+def test_broken_results(logged: Path, ladder: Ladder, text: str, words: str) -> None:
+    """The samples are there all the same; what the results would have told goes unchecked."""
+    [results] = logged.rglob("results_*")
+    results.write_text(text)
+    found = ingest([one(logged)], ladder)
+    assert len(found.frame) == DOCUMENTS
+    assert str(results) in said(found, words)
+    assert "not checked" in said(found, words)

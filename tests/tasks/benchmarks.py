@@ -354,7 +354,7 @@ MMLU_PRO_SUBSETS = (
 ).split()
 
 
-def _mmlu(number: int, category: str, question: str) -> dict[str, Any]:
+def mmlu_question(number: int, category: str, question: str) -> dict[str, Any]:
     return {
         "question_id": number,
         "question": question,
@@ -374,8 +374,11 @@ def mmlu_pro_subset(subset: str) -> Benchmark:
     return generating(
         f"cod_mmlu_pro_{subset}",
         {
-            "validation": [_mmlu(n, category, f"Example {n}?") for n in range(5)],
-            "test": [_mmlu(9, category, asked), _mmlu(10, "another", "Not asked at all?")],
+            "validation": [mmlu_question(n, category, f"Example {n}?") for n in range(5)],
+            "test": [
+                mmlu_question(9, category, asked),
+                mmlu_question(10, "another", "Not asked at all?"),
+            ],
         },
         {
             asked: [

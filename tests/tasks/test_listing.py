@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from data_sets import write_data_sets
 
-from benchmarks import GSM8K, MATH_SUBSETS, math_subset
+from benchmarks import (
+    GSM8K,
+    MATH_SUBSETS,
+    MMLU_PRO_SUBSETS,
+    math_subset,
+    mmlu_pro_subset,
+    mmlu_question,
+)
 from cod_harness.cli import main
 from cod_harness.ladder.groups import pooled_groups, with_groups
 from cod_harness.ladder.passrates import read_passrates
@@ -60,23 +69,25 @@ def test_every_configuration_names_an_existing_base() -> None:
 
 
 def test_captured_like_counted(
-    local: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The capture, the configuration itself and the hand agree; so does ingest afterwards."""
+    """The shipped configuration by its name: capture and hand agree; so does ingest afterwards."""
     import scripted_model  # noqa: F401 - registers the model
 
     from cod_harness.harness.samples import ingest
     from cod_harness.ladder.manifest import Ladder
 
-    found = local([GSM8K])
+    write_data_sets(tmp_path, [GSM8K])
+    script = {part: [answer for answer, _ in told] for part, told in GSM8K.answers.items()}
+    (tmp_path / "script.json").write_text(json.dumps(script))
+    monkeypatch.chdir(tmp_path)
     ladder = tmp_path / "ladder.yaml"
     ladder.write_text("ladder: one\nrungs:\n- {name: scripted, params: 1e6, tokens: 1e9}\n")
-    out = tmp_path / "out"
-    words = ["run", "--model", "cod-scripted", "--model_args", found.model_args]
-    words += ["--tasks", "cod_gsm8k", "--include_path", str(found.folder), "--log_samples"]
-    words += ["--output_path", str(out), "--cod", str(ladder), "--cod-include-only"]
+    words = ["run", "--model", "cod-scripted", "--model_args", "script=script.json"]
+    words += ["--tasks", "cod_gsm8k", "--log_samples", "--output_path", "out"]
+    words += ["--cod", str(ladder), "--cod-rung", "scripted", "--cod-repeats", "8"]
     assert main(words) == 0, capsys.readouterr().err
-    [store] = out.rglob("cod_passrates_*.parquet")
+    [store] = Path("out").rglob("cod_passrates_*.parquet")
     frame, settings = read_store(store)
     counted = sorted(rate * 8 for rate in GSM8K.rates.values())
     assert sorted(frame["n_correct"]) == counted
@@ -84,10 +95,59 @@ def test_captured_like_counted(
     about = settings["tasks"]["cod_gsm8k"]
     assert about["same_answer"] == 2
     assert about["harness_score"] == about["first_repeat_score"]
-    [samples] = out.rglob("samples_*.jsonl")
+    [samples] = Path("out").rglob("samples_*.jsonl")
     again = ingest([samples], Ladder.read(ladder))
     assert sorted(again.frame["n_correct"]) == counted
     assert any("scores as logged" in note for note in again.notes)
+
+
+@pytest.mark.slow
+def test_group_forecast(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four runs of a shipped group by its name, then its forecast as a whole and per subset."""
+    import scripted_model  # noqa: F401 - registers the model
+
+    subsets = ("law", "physics", "history")
+    questions = {name: [f"What of {name}, part {n}?" for n in range(15)] for name in subsets}
+    members = []
+    for name in MMLU_PRO_SUBSETS:  # the harness loads all of a group
+        member = mmlu_pro_subset(name)
+        category = name.replace("_", " ")
+        for n, question in enumerate(questions.get(name, [])):
+            member.splits["test"].append(mmlu_question(100 + n, category, question))
+        members.append(member)
+    write_data_sets(tmp_path, members)
+    monkeypatch.chdir(tmp_path)
+    lines = ["ladder: four", "rungs:"]
+    lines += [f"- {{name: r{n}, params: {10**n}e6, tokens: 1e9}}" for n in range(4)]
+    ladder = tmp_path / "ladder.yaml"
+    ladder.write_text("\n".join([*lines, "targets:", "- {name: big, params: 1e11, tokens: 1e9}"]))
+    for n in range(4):
+        script = {part: [a for a, _ in told] for m in members for part, told in m.answers.items()}
+        for asked in questions.values():
+            for at, question in enumerate(asked):
+                right = min(8, max(0, 2 * n + 2 - at % 5))
+                script[question] = [" The answer is (B)."] * right + [""] * (8 - right)
+        Path("script.json").write_text(json.dumps(script))
+        words = ["run", "--model", "cod-scripted", "--model_args", "script=script.json"]
+        words += ["--tasks", "cod_mmlu_pro", "--output_path", "out"]
+        words += ["--cod", str(ladder), "--cod-rung", f"r{n}", "--cod-repeats", "8"]
+        assert main(words) == 0, capsys.readouterr().err
+    newest = max(Path("out").rglob("results_*.json"), key=lambda path: path.stat().st_mtime)
+    harness = json.loads(newest.read_text())["results"]
+    [written] = Path("out").rglob("cod_forecast_*.json")
+    document = json.loads(written.read_text())
+    told = document["tasks"]
+    assert set(told) == {"cod_mmlu_pro", *(member.task for member in members)}
+    assert told["cod_mmlu_pro"]["questions"] == 14 + 45
+    score = harness["cod_mmlu_pro"]["pass_rate,custom-extract"]
+    assert told["cod_mmlu_pro"]["rungs"][-1]["accuracy"] == pytest.approx(score)
+    assert told["cod_mmlu_pro_law"]["questions"] == 16
+    forecasts = {entry["task"]: entry for entry in document["forecasts"]}
+    assert set(forecasts) == set(told)
+    assert forecasts["cod_mmlu_pro"]["mean"] is not None
+    assert forecasts["cod_mmlu_pro"]["low"] < forecasts["cod_mmlu_pro"]["mean"]
 
 
 def test_groups_pooled(local: Any, evaluate: Any) -> None:
