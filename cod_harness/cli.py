@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from cod_harness import __version__
 from cod_harness.arguments import ArgumentParser
 from cod_harness.errors import InputError
-from cod_harness.messages import QUIET, VERBOSE, detail, messages, say
+from cod_harness.messages import QUIET, VERBOSE, messages
 
 _ABOUT = """\
 Forecast what a big model will score on benchmarks, from a ladder of small ones.
@@ -129,97 +126,9 @@ def _score(words: Sequence[str]) -> int:
 
 
 def _forecast(words: Sequence[str]) -> int:
-    parser = ArgumentParser(
-        prog="cod-harness forecast",
-        allow_abbrev=False,
-        description="Forecast the ladder's targets from pass rates. With one output folder as "
-        "PATH the JSON goes into it as cod_forecast_<date>.json.",
-    )
-    _add_sources(parser)
-    parser.add_argument("--target", metavar="NAME", action="append", help="default: all targets")
-    parser.add_argument(
-        "--compute",
-        metavar="FLOP",
-        help="forecast for this training compute, or as 1e22:1e25 for a range of it (1e22:1e25:20 "
-        "for 20 amounts)",
-    )
-    parser.add_argument(
-        "--observed",
-        metavar="FILE",
-        help="hold checkpoints of a running job against the band: a CSV file with task, compute, "
-        "accuracy and, if wanted, name",
-    )
-    parser.add_argument("--method", metavar="M,...", default="cod", help="default: cod")
-    parser.add_argument("--level", metavar="P", default="0.9", help="of the interval (0.9)")
-    parser.add_argument(
-        "--json", metavar="FILE", help="where the JSON goes; - is standard output, then no table"
-    )
-    parser.add_argument(
-        "--allow-mismatch", action="store_true", help="go on where rungs were run differently"
-    )
-    parser.add_argument(
-        "--clusters", metavar="FILE", help="use the clusters of another ladder, saved before"
-    )
-    parser.add_argument(
-        "--save-clusters", metavar="FILE", help="save the clusters (.parquet) for another ladder"
-    )
-    asked = parser.parse_args(words)
+    from cod_harness.commands.forecast import main
 
-    from cod_harness.ladder.files import write_whole
-    from cod_harness.ladder.manifest import Ladder
-    from cod_harness.ladder.passrates import read_passrates
-    from cod_harness.progress import progress_bar
-    from cod_harness.report.checkpoints import read_checkpoints
-    from cod_harness.report.curve_table import curve_table
-    from cod_harness.report.document import document_text, forecast_document, write_document
-    from cod_harness.report.page_beside import page_beside
-    from cod_harness.report.saved_clusters import Fit, SavedClusters
-    from cod_harness.report.terminal import print_forecast
-
-    ladder = Ladder.read(asked.ladder)
-    rates = read_passrates(asked.paths, ladder)
-    fits: list[Fit] = []
-    begun = time.monotonic()
-    with progress_bar("forecast", "task") as progress:
-        document = forecast_document(
-            rates,
-            ladder,
-            methods=[name for name in asked.method.split(",") if name],
-            targets=asked.target,
-            compute=_amounts(asked.compute) if asked.compute else None,
-            level=_level(asked.level),
-            allow_mismatch=asked.allow_mismatch,
-            clusters=SavedClusters.read(asked.clusters) if asked.clusters else None,
-            checkpoints=read_checkpoints(asked.observed, rates.tasks) if asked.observed else (),
-            on_clusters=lambda evidence, model: fits.append((evidence, model)),
-            command=["cod-harness", "forecast", *words],
-            progress=progress,
-        )
-    detail(f"forecasts made in {time.monotonic() - begun:.1f} s")
-    if asked.save_clusters:
-        method = document["settings"]["clusters_of"]
-        SavedClusters.of(rates, ladder, method, fits).write(asked.save_clusters)
-    if asked.json == "-":
-        sys.stdout.write(document_text(document))
-        return 0
-    ranged = asked.observed or ":" in (asked.compute or "")
-    if ranged:
-        print(curve_table(document))
-    else:
-        print_forecast(document)
-    written = drawn = None
-    if asked.json:
-        written = write_whole(Path(asked.json), document_text(document))
-    elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
-        written = write_document(document, Path(asked.paths[0]))
-        drawn = page_beside(document, Path(asked.paths[0]))
-    for note in document["settings"].get("notes", []):
-        say(note)
-    if written:
-        say(f"forecast written to {written}")
-    if drawn:
-        say(f"report written to {drawn}")
-    return 0
+    return main(words)
 
 
 def _ingest(words: Sequence[str]) -> int:
@@ -240,48 +149,6 @@ def _tasks(words: Sequence[str]) -> int:
     print(task_folder() if asked.path else listed())
     return 0
 
-
-def _add_sources(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="output folder, pass-rate file or table"
-    )
-    parser.add_argument("--ladder", required=True, metavar="LADDER.yaml")
-
-
-def _parsed(flag: str, text: str, parse: Callable[[str], float]) -> float:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise InputError(f"{flag} {text}: {error}") from None
-
-
-def _amounts(text: str) -> list[float]:
-    """The compute that `--compute` asks for, FLOP: one amount, or A:B or A:B:N by equal factors."""
-    from cod_harness.ladder.ladder_file import number
-
-    parts = text.split(":")
-    if len(parts) > 3:
-        raise InputError(f"--compute {text}: give one amount of FLOP, or a range as in 1e22:1e25")
-    ends = [_parsed("--compute", part, number) for part in parts[:2]]
-    if len(ends) == 1:
-        return ends
-    count = _parsed("--compute", parts[2], int) if len(parts) == 3 else _RANGE
-    if not 0 < ends[0] < ends[1] or count < 2:
-        raise InputError(
-            f"--compute {text}: a range goes up, from an amount above 0, in 2 steps or more"
-        )
-    factor = (ends[1] / ends[0]) ** (1 / (count - 1))
-    return [ends[0] * factor**step for step in range(int(count))]
-
-
-def _level(text: str) -> float:
-    level = _parsed("--level", text, float)
-    if not 0 < level < 1:
-        raise InputError(f"--level {text}: a share between 0 and 1 is needed, as in 0.9")
-    return level
-
-
-_RANGE = 10  # amounts in a range of compute, unless told
 
 _OTHERS_FLAGS = ("run", "ladder")  # commands whose other flags go to lm_eval
 _LOUDNESS = {"--quiet": QUIET, "-q": QUIET, "--verbose": VERBOSE}

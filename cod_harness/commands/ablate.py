@@ -6,7 +6,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cod_harness.arguments import ArgumentParser
+from cod_harness.arguments import (
+    ArgumentParser,
+    add_allow_mismatch,
+    add_json,
+    add_sources,
+    names,
+)
+from cod_harness.messages import say
 
 
 def main(words: Sequence[str]) -> int:
@@ -18,10 +25,7 @@ def main(words: Sequence[str]) -> int:
         "measured targets, or of the largest rung where no target was measured. With one output "
         "folder as PATH the JSON goes into it as cod_ablation_<date>.json.",
     )
-    parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="output folder, pass-rate file or table"
-    )
-    parser.add_argument("--ladder", required=True, metavar="LADDER.yaml")
+    add_sources(parser)
     parser.add_argument(
         "--what",
         metavar="A,...",
@@ -31,12 +35,8 @@ def main(words: Sequence[str]) -> int:
         "--base", metavar="METHOD", default="cod-paper", help="cod-paper (default) or cod"
     )
     parser.add_argument("--by-task", action="store_true", help="also the error of every forecast")
-    parser.add_argument(
-        "--json", metavar="FILE", help="where the JSON goes; - is standard output, then no table"
-    )
-    parser.add_argument(
-        "--allow-mismatch", action="store_true", help="go on where rungs were run differently"
-    )
+    add_json(parser)
+    add_allow_mismatch(parser)
     asked = parser.parse_args(words)
 
     from cod_harness.ladder.files import date_stamp, write_whole
@@ -50,10 +50,10 @@ def main(words: Sequence[str]) -> int:
     document = ablation_document(
         read_passrates(asked.paths, ladder),
         ladder,
-        what=None if asked.what is None else [name for name in asked.what.split(",") if name],
+        what=None if asked.what is None else names(asked.what),
         base=asked.base,
         allow_mismatch=asked.allow_mismatch,
-        progress=lambda line: print(f"cod-harness: {line}", file=sys.stderr, flush=True),
+        progress=say,
     )
     if asked.json == "-":
         sys.stdout.write(document_text(document))
@@ -66,7 +66,7 @@ def main(words: Sequence[str]) -> int:
         name = f"cod_ablation_{date_stamp()}.json"
         written = write_whole(Path(asked.paths[0]) / name, document_text(document))
     for note in document["settings"]["notes"]:
-        print(f"cod-harness: {note}", file=sys.stderr)
+        say(note)
     if written:
-        print(f"cod-harness: ablations written to {written}", file=sys.stderr)
+        say(f"ablations written to {written}")
     return 0

@@ -8,7 +8,15 @@ from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
 
-from cod_harness.arguments import ArgumentParser
+from cod_harness.arguments import (
+    ArgumentParser,
+    add_allow_mismatch,
+    add_json,
+    add_sources,
+    names,
+    share,
+    whole,
+)
 from cod_harness.errors import InputError
 from cod_harness.messages import say
 
@@ -45,10 +53,7 @@ def main(words: Sequence[str]) -> int:
         epilog=_EXAMPLES,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="output folder, pass-rate file or table"
-    )
-    parser.add_argument("--ladder", required=True, metavar="LADDER.yaml")
+    add_sources(parser)
     parser.add_argument(
         "--holdout",
         metavar="N",
@@ -64,12 +69,8 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument(
         "--jobs", metavar="N", help="processes to share the work (default: one a core)"
     )
-    parser.add_argument(
-        "--json", metavar="FILE", help="where the JSON goes; - is standard output, then no table"
-    )
-    parser.add_argument(
-        "--allow-mismatch", action="store_true", help="go on where rungs were run differently"
-    )
+    add_json(parser)
+    add_allow_mismatch(parser)
     asked = parser.parse_args(words)
 
     from cod_harness.ladder.files import write_whole
@@ -81,7 +82,7 @@ def main(words: Sequence[str]) -> int:
     from cod_harness.report.document import document_text
     from cod_harness.report.page_beside import page_beside
 
-    by = _names(asked.by)
+    by = names(asked.by)
     for name in by:
         if name not in BY:
             raise InputError(f"--by {name}: there are {' and '.join(BY)}")
@@ -90,11 +91,11 @@ def main(words: Sequence[str]) -> int:
         document = backtest_document(
             read_passrates(asked.paths, ladder),
             ladder,
-            methods=None if asked.method is None else _names(asked.method),
-            holdout=None if asked.holdout is None else _whole("--holdout", asked.holdout),
-            level=_share("--level", asked.level),
+            methods=None if asked.method is None else names(asked.method),
+            holdout=None if asked.holdout is None else whole("--holdout", asked.holdout),
+            level=share("--level", asked.level),
             allow_mismatch=asked.allow_mismatch,
-            processes=_whole("--jobs", asked.jobs) if asked.jobs else os.cpu_count() or 1,
+            processes=whole("--jobs", asked.jobs) if asked.jobs else os.cpu_count() or 1,
             progress=progress,
             command=["cod-harness", "backtest", *words],
         )
@@ -115,23 +116,3 @@ def main(words: Sequence[str]) -> int:
     if drawn:
         say(f"report written to {drawn}")
     return 0
-
-
-def _names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
-
-
-def _whole(flag: str, text: str) -> int:
-    if not text.isdecimal():
-        raise InputError(f"{flag} {text}: a whole number is needed, as in 2")
-    return int(text)
-
-
-def _share(flag: str, text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = float("nan")
-    if not 0 < share < 1:
-        raise InputError(f"{flag} {text}: a share between 0 and 1 is needed, as in 0.9")
-    return share

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cod_harness.arguments import ArgumentParser
+from cod_harness.arguments import ArgumentParser, add_allow_mismatch, whole
 from cod_harness.errors import InputError
 
 
@@ -45,9 +45,7 @@ def parser() -> ArgumentParser:
         action="store_true",
         help="accept values between 0 and 1",
     )
-    made.add_argument(
-        "--allow-mismatch", action="store_true", help="go on where models were run differently"
-    )
+    add_allow_mismatch(made)
     made.add_argument(
         "--include_path",
         metavar="DIR",
@@ -83,7 +81,7 @@ def main(words: Sequence[str]) -> int:
     """Run the command. Returns the exit status; raises InputError."""
     asked = parser().parse_args(words)
 
-    from cod_harness.harness.flags import metric_choice, repeats_of
+    from cod_harness.harness.flags import metric_choice
     from cod_harness.harness.samples import ingest
     from cod_harness.ladder.files import date_stamp
     from cod_harness.ladder.manifest import Ladder
@@ -108,7 +106,7 @@ def main(words: Sequence[str]) -> int:
         include_paths=folders,
         run_code=asked.confirm_run_unsafe_code,
         allow_mismatch=asked.allow_mismatch,
-        processes=repeats_of(asked.jobs, "--jobs") if asked.jobs else None,
+        processes=whole("--jobs", asked.jobs) if asked.jobs else None,
     )
     rates.write(path, ladder=ladder.name)
     for note in rates.notes:
