@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -53,7 +54,10 @@ def parsed(flag: str, text: str, parse: Callable[[str], float]) -> float:
 
 def share(flag: str, text: str) -> float:
     """A flag's number between 0 and 1, ends apart. Raises InputError."""
-    value = parsed(flag, text, float)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 < value < 1:
         raise InputError(f"{flag} {text}: a share between 0 and 1 is needed, as in 0.9")
     return value

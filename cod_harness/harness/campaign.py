@@ -153,7 +153,11 @@ def jobs_of(campaign: Campaign) -> list[RungJob]:
 
 
 def unfinished(campaign: Campaign, jobs: Sequence[RungJob]) -> list[RungJob]:
-    """The jobs whose tasks and settings no store in the output folder covers."""
+    """The jobs whose tasks and settings no store in the output folder covers.
+
+    A rung measured with other `model_args` than the ladder has now counts as done, and is named:
+    they may say how it runs as well as what it is.
+    """
     if not campaign.output.is_dir():
         return list(jobs)
     # The newest store of a model and task counts in the forecast; an older one covers nothing.
@@ -170,6 +174,14 @@ def unfinished(campaign: Campaign, jobs: Sequence[RungJob]) -> list[RungJob]:
         done = [newest.get((str(options.rung), options.checkpoint, t)) for t in wanted["tasks"]]
         if not all(found and found.get("settings") == wanted["settings"] for found in done):
             left.append(job)
+            continue
+        models = [found["model"] for found in done if found and found.get("model")]
+        for before in [model for model in models if model != wanted["model"]][:1]:
+            say(
+                f"{job.name} was measured as {' '.join(before)}, the ladder now says "
+                f"{' '.join(wanted['model'])}; if that is another model, move its files out of "
+                f"{campaign.output} and run this again"
+            )
     return left
 
 

@@ -10,14 +10,11 @@ from pathlib import Path
 from cod_harness.arguments import ArgumentParser
 from cod_harness.errors import InputError
 
+_MODEL = frozenset({"--model", "-M", "--model_args", "-a"})
 # Harness flags that change where or how fast a run happens, never what it measures. They are left
 # out when two runs are compared.
 _WHERE_NOT_WHAT = frozenset(
     {
-        "--model",
-        "-M",
-        "--model_args",
-        "-a",
         "--output_path",
         "-o",
         "--batch_size",
@@ -181,12 +178,13 @@ def metric_choice(text: str) -> tuple[str, tuple[str, str]]:
 def request_of(
     rest: Sequence[str], repeats: int | None, metrics: Mapping[str, tuple[str, str]]
 ) -> dict[str, list[str]]:
-    """What a run measures, apart from the model and the place: its tasks and its settings.
+    """What a run measures, apart from the place: its tasks, its settings, and by what model.
 
-    Two runs with equal settings, one's tasks among the other's, need not both be made.
+    Two runs of one rung with equal settings, one's tasks among the other's, need not both be made.
     """
     tasks: list[str] = []
     settings: list[str] = []
+    model: list[str] = []
     words = [word for word in rest if word != "run"]
     at = 0
     while at < len(words):
@@ -200,8 +198,10 @@ def request_of(
             at += 1
         if flag in ("--tasks", "-t"):
             tasks += [task for text in values for task in text.split(",") if task]
+        elif flag in _MODEL:
+            model.append(" ".join(values))
         elif flag not in _WHERE_NOT_WHAT:
             settings.append(" ".join([flag, *values]))
     settings += [f"repeats {repeats}"] if repeats else []
     settings += [f"metric {t}={f}/{m}" for t, (f, m) in sorted(metrics.items())]
-    return {"tasks": sorted(set(tasks)), "settings": sorted(settings)}
+    return {"tasks": sorted(set(tasks)), "settings": sorted(settings), "model": model}

@@ -91,6 +91,27 @@ def test_a_ladder(laddered: Callable[..., tuple[Ran, InProcess]]) -> None:
     }
 
 
+def test_a_ladder_whose_models_changed(
+    laddered: Callable[..., tuple[Ran, InProcess]],
+    ladder_file: Path,
+) -> None:
+    """What was measured stands, but nobody is left to think that it is of the models named now."""
+    ran, _ = laddered("--cod-repeats", "5")
+    assert "was measured as" not in ran.err
+    before = ladder_file.read_text()
+    try:
+        ladder_file.write_text(before.replace("skill=1.5", "skill=9"))
+        ran, executor = laddered("--cod-repeats", "5")
+    finally:
+        ladder_file.write_text(before)
+    assert executor.ran == []
+    assert (
+        "f3 was measured as cod-fake pretrained=f3,skill=1.5, the ladder now says "
+        "cod-fake pretrained=f3,skill=9; if that is another model, move its files" in ran.err
+    )
+    assert ran.err.count("was measured as") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

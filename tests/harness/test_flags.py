@@ -53,8 +53,9 @@ def test_a_request_is_what_is_measured_not_where() -> None:
         4,
         {},
     )
-    second = request_of(["--limit=5", "-t", "a", "b", "--output_path", "y"], 4, {})
-    assert first == second == {"tasks": ["a", "b"], "settings": ["--limit 5", "repeats 4"]}
+    second = request_of(["--limit=5", "-t", "a", "b", "-M", "hf", "--output_path", "y"], 4, {})
+    asked = {"tasks": ["a", "b"], "settings": ["--limit 5", "repeats 4"], "model": ["hf"]}
+    assert first == second == asked
     assert request_of(["-t", "a", "--limit", "6"], 4, {})["settings"] != first["settings"]
 
 

@@ -105,7 +105,7 @@ def test_captured_like_counted(
 def test_group_forecast(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four runs of a shipped group by its name, then its forecast as a whole and per subset."""
+    """Four runs of a shipped group, then its forecast as a whole and per subset."""
     import scripted_model  # noqa: F401 - registers the model
 
     subsets = ("law", "physics", "history")
@@ -132,6 +132,7 @@ def test_group_forecast(
         Path("script.json").write_text(json.dumps(script))
         words = ["run", "--model", "cod-scripted", "--model_args", "script=script.json"]
         words += ["--tasks", "cod_mmlu_pro", "--output_path", "out"]
+        words += ["--include_path", str(task_folder()), "--cod-include-only"]
         words += ["--cod", str(ladder), "--cod-rung", f"r{n}", "--cod-repeats", "8"]
         assert main(words) == 0, capsys.readouterr().err
     newest = max(Path("out").rglob("results_*.json"), key=lambda path: path.stat().st_mtime)
