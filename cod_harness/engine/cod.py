@@ -48,7 +48,8 @@ class COD(BaseEstimator):  # type: ignore[misc]
 
     Parameters (`paper` gives the published settings)
     ----------
-    min_cluster_size, quantile, bandwidth, max_distance_fraction : see `ImprovedMeanShift`.
+    min_cluster_size, quantile, bandwidth, max_distance_fraction, exact_up_to : see
+        `ImprovedMeanShift`.
     law : "eq4", or "f1", "f2", "f3" of Table 4.
     min_a, min_b, max_c : thresholds of C.1, see `Thresholds`.
     map_rmse : T of C.2, accuracy.
@@ -103,6 +104,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
         quantile: float = clustering.QUANTILE,
         bandwidth: float | None = None,
         max_distance_fraction: float = clustering.MAX_DISTANCE_FRACTION,
+        exact_up_to: int | None = clustering.EXACT_UP_TO,
         law: str = "eq4",
         min_a: float = Thresholds.min_a,
         min_b: float = Thresholds.min_b,
@@ -121,6 +123,7 @@ class COD(BaseEstimator):  # type: ignore[misc]
         self.quantile = quantile
         self.bandwidth = bandwidth
         self.max_distance_fraction = max_distance_fraction
+        self.exact_up_to = exact_up_to
         self.law = law
         self.min_a = min_a
         self.min_b = min_b
@@ -307,7 +310,11 @@ class COD(BaseEstimator):  # type: ignore[misc]
         labels = np.full(len(zero), OUTLIER, dtype=np.intp)
         if len(rows):
             model = ImprovedMeanShift(
-                self.min_cluster_size, self.quantile, self.bandwidth, self.max_distance_fraction
+                self.min_cluster_size,
+                self.quantile,
+                self.bandwidth,
+                self.max_distance_fraction,
+                self.exact_up_to,
             ).fit(rows)
             labels[~zero] = model.labels_
             self.bandwidth_ = model.bandwidth_
