@@ -20,6 +20,7 @@ from cod_harness.harness.sample_lines import CutOff, Sample, filters_in, first_s
 
 # Responses are scored in batches: enough for several processes, not so much that it fills memory.
 _BATCH_BYTES = 16 << 20
+_OF_OTHERS = "lines of other filters"
 _HASHES = ("doc_hash", "prompt_hash", "target_hash")
 _COLUMNS = ("n_correct", "n_samples", "rate", *_HASHES)
 
@@ -87,9 +88,12 @@ def rates_of(
     found = FileRates(file)
     filters = filters_in(file.path)
     first = first_sample(file.path)
-    filters.setdefault(str(first["filter"]), 1)
+    names = list(dict.fromkeys([*filters, str(first["filter"])]))
     try:
-        reader = _Reader(found, first, list(filters), options, source, processes)
+        reader = _Reader(found, first, names, options, source, processes)
+        others = sum(n for name, n in filters.items() if name != reader.correct.filter)
+        if others:
+            found.counts[_OF_OTHERS] = others
         reader.read(advance)
     except InputError as refusal:
         if str(refusal).startswith(f"{file.path}: "):
@@ -170,7 +174,7 @@ class _Reader:
         try:
             for number, size, sample in lines:
                 if str(sample["filter"]) != self.correct.filter:
-                    found.counts["of other filters"] += 1
+                    found.counts[_OF_OTHERS] += 1
                     continue
                 key = (str(sample.get("doc_id")), str(sample["doc_hash"]))
                 if key in seen and "doc_id" in sample:
