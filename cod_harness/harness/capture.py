@@ -74,6 +74,8 @@ class Capture:
             self._others = guards.neighbours(
                 folder, self.ladder, self._entry[0].name, self._entry[1]
             )
+            for note in self._others.notes:
+                _say(note)
 
     def tracking(self, tracker: Any) -> None:
         """The harness's EvaluationTracker: it knows the output path, later the date."""

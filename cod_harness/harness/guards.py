@@ -24,6 +24,7 @@ class Neighbours:
 
     runs: Sequence[Mapping[str, Any]]
     prompts: Prompts
+    notes: Sequence[str] = ()
 
 
 def rung_of(ladder: Ladder, options: CaptureOptions, names: Sequence[str]) -> tuple[Model, str]:
@@ -144,17 +145,19 @@ def check_metric_names(names: Sequence[str], options: CaptureOptions) -> None:
 def neighbours(folder: Path, ladder: Ladder, rung: str, checkpoint: str) -> Neighbours:
     """The newest stores of this ladder's other models in an output folder.
 
-    A store that cannot be read is passed over: it is no reason to refuse a run.
+    A store that cannot be read is named in the notes: it is no reason to refuse a run.
     """
     from cod_harness.ladder.files import passrate_files
     from cod_harness.ladder.store import read_store
 
     runs: dict[tuple[str, str, str], Mapping[str, Any]] = {}
     prompts: dict[tuple[str, str], tuple[str, str]] = {}
+    notes: list[str] = []
     for path in passrate_files(folder) if folder.is_dir() else []:
         try:
             frame, settings = read_store(path)
-        except InputError:
+        except InputError as problem:
+            notes.append(f"{problem}; this run is not compared with it")
             continue
         key = (str(settings.get("rung")), str(settings.get("checkpoint") or ""))
         if settings.get("ladder") != ladder.name or key == (rung, checkpoint):
@@ -164,7 +167,7 @@ def neighbours(folder: Path, ladder: Ladder, rung: str, checkpoint: str) -> Neig
             rows = frame[frame["task"] == task]
             for question, prompt in zip(rows["question"], rows["prompt_hash"], strict=True):
                 prompts[task, str(question)] = (str(prompt), key[0])
-    return Neighbours(list(runs.values()), prompts)
+    return Neighbours(list(runs.values()), prompts, notes)
 
 
 def check_settings(mine: Mapping[str, Any], others: Neighbours) -> None:

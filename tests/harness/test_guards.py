@@ -113,3 +113,13 @@ def test_more_draws_and_fewer_questions_are_no_difference(cod_run: Runner, tmp_p
         model="f2,skill=1.0",
     )
     assert ran.status == 0, ran.err
+
+
+def test_a_broken_neighbour_is_named(cod_run: Runner, tmp_path: Path) -> None:
+    stump = tmp_path / "f2" / "cod_passrates_2026-01-01T00-00-00.000000.parquet"
+    stump.parent.mkdir()
+    stump.write_bytes(b"PAR1")
+    ran = cod_run("cod_t_custom", "--cod-no-forecast", folder=tmp_path)
+    assert ran.status == 0, ran.err
+    assert f"{stump}: not a readable Parquet file" in ran.err
+    assert "this run is not compared with it" in ran.err
