@@ -32,6 +32,14 @@ def own_task_manager(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "TaskManager", getattr(manager, "original", manager))
 
 
+@pytest.fixture(autouse=True)
+def own_data_set_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data sets of one name but other documents, in another test's folder, are not these."""
+    import datasets.config
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets-cache")
+
+
 @dataclass
 class Local:
     """Benchmarks with local data: the folder of their configurations and the model's script."""

@@ -11,7 +11,6 @@ import pytest
 from data_sets import write_data_sets
 
 from benchmarks import (
-    GSM8K,
     MATH_SUBSETS,
     MMLU_PRO_SUBSETS,
     math_subset,
@@ -66,39 +65,6 @@ def test_every_configuration_names_an_existing_base() -> None:
             assert (harness_tasks() / config["base"]).is_file(), path
             assert path.stem == config["task"]
     assert len(names) == 4 + 7 + 27 + 14 + 21
-
-
-def test_captured_like_counted(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The shipped configuration by its name: capture and hand agree; so does ingest afterwards."""
-    import scripted_model  # noqa: F401 - registers the model
-
-    from cod_harness.harness.samples import ingest
-    from cod_harness.ladder.manifest import Ladder
-
-    write_data_sets(tmp_path, [GSM8K])
-    script = {part: [answer for answer, _ in told] for part, told in GSM8K.answers.items()}
-    (tmp_path / "script.json").write_text(json.dumps(script))
-    monkeypatch.chdir(tmp_path)
-    ladder = tmp_path / "ladder.yaml"
-    ladder.write_text("ladder: one\nrungs:\n- {name: scripted, params: 1e6, tokens: 1e9}\n")
-    words = ["run", "--model", "cod-scripted", "--model_args", "script=script.json"]
-    words += ["--tasks", "cod_gsm8k", "--log_samples", "--output_path", "out"]
-    words += ["--cod", str(ladder), "--cod-rung", "scripted", "--cod-repeats", "8"]
-    assert main(words) == 0, capsys.readouterr().err
-    [store] = Path("out").rglob("cod_passrates_*.parquet")
-    frame, settings = read_store(store)
-    counted = sorted(rate * 8 for rate in GSM8K.rates.values())
-    assert sorted(frame["n_correct"]) == counted
-    assert set(frame["n_samples"]) == {8}
-    about = settings["tasks"]["cod_gsm8k"]
-    assert about["same_answer"] == 2
-    assert about["harness_score"] == about["first_repeat_score"]
-    [samples] = Path("out").rglob("samples_*.jsonl")
-    again = ingest([samples], Ladder.read(ladder))
-    assert sorted(again.frame["n_correct"]) == counted
-    assert any("scores as logged" in note for note in again.notes)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The shipped suite, as it is, by stock `lm_eval run`: nothing of ours but the folder."""
+"""The shipped suite, as it is: by stock `lm_eval run`, and captured by `cod-harness run`."""
 
 from __future__ import annotations
 
@@ -13,43 +13,56 @@ from data_sets import write_data_sets
 
 from benchmarks import Benchmark, suite
 from cod_harness.cli import main
+from cod_harness.harness.samples import ingest
+from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import read_passrates
+from cod_harness.ladder.store import read_store
 from cod_harness.task_folder import task_folder
 
-REPEATS = 100
 # The model is of the tests, as a user's own would be; the rest is the harness's command.
 LM_EVAL = "import scripted_model; from lm_eval.__main__ import cli_evaluate; cli_evaluate()"
 
 
-def by_hand(benchmark: Benchmark) -> dict[str, float]:
-    """Rates over 100 repeats of 8 answers given in turn: the first four come once more."""
+def by_hand(benchmark: Benchmark, repeats: int = 100) -> dict[str, float]:
+    """Rates over so many repeats of 8 answers in turn: of 100 the first four come 13 times."""
     if not benchmark.answers:
         return benchmark.rates
-    times = [REPEATS // 8 + (at < REPEATS % 8) for at in range(8)]
+    times = [repeats // 8 + (at < repeats % 8) for at in range(8)]
     return {
-        part: sum(right * n for (_, right), n in zip(told, times, strict=True)) / REPEATS
+        part: sum(right * n for (_, right), n in zip(told, times, strict=True)) / repeats
         for part, told in benchmark.answers.items()
     }
 
 
-@pytest.mark.slow
-def test_stock_command_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Benchmark]:
+    """The suite's tasks; in the folder of the test, which is the current one, all they need."""
     pytest.importorskip("math_verify", reason="needs pip install 'cod-harness[math]'")
     monkeypatch.setenv("HF_ALLOW_CODE_EVAL", "1")
-    members = suite()
-    write_data_sets(tmp_path, members)
-    script = {part: [a for a, _ in told] for m in members for part, told in m.answers.items()}
-    script |= {part: lls for m in members for part, lls in m.choices.items()}
-    (tmp_path / "script.json").write_text(json.dumps(script))
-    words = ["run", "--include_path", str(task_folder()), "--tasks", "cod_suite"]
-    words += ["--model", "cod-scripted", "--model_args", "script=script.json"]
-    words += ["--log_samples", "--output_path", "out", "--confirm_run_unsafe_code"]
+    monkeypatch.chdir(tmp_path)
+    found = suite()
+    write_data_sets(tmp_path, found)
+    script = {part: [a for a, _ in told] for m in found for part, told in m.answers.items()}
+    script |= {part: lls for m in found for part, lls in m.choices.items()}
+    Path("script.json").write_text(json.dumps(script))
+    Path("ladder.yaml").write_text(
+        "ladder: one\nrungs:\n- {name: scripted, params: 1e6, tokens: 1e9}\n"
+    )
+    return found
+
+
+WORDS = ["--tasks", "cod_suite", "--model", "cod-scripted", "--model_args", "script=script.json"]
+WORDS += ["--log_samples", "--output_path", "out", "--confirm_run_unsafe_code"]
+
+
+@pytest.mark.slow
+def test_stock_command_line(
+    members: list[Benchmark], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "--include_path", str(task_folder()), *WORDS]
     offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")}
     ran = subprocess.run(
         [sys.executable, "-c", LM_EVAL, *words],
-        cwd=tmp_path,
         env={**os.environ, **offline, "PYTHONPATH": str(_HERE)},
         capture_output=True,
         text=True,
@@ -73,15 +86,12 @@ def test_stock_command_line(
             part = max(rates, key=row["arguments"]["gen_args_0"]["arg_0"].rfind)
             assert float(row["pass_rate"]) == pytest.approx(rates[part]), (member.task, part)
             if member.answers:
-                assert float(row["n_correct"]) == pytest.approx(REPEATS * rates[part])
+                assert float(row["n_correct"]) == pytest.approx(100 * rates[part])
 
     # What such a run left is read afterwards, its groups as benchmarks of their own.
-    ladder = tmp_path / "ladder.yaml"
-    ladder.write_text("ladder: one\nrungs:\n- {name: scripted, params: 1e6, tokens: 1e9}\n")
-    store = tmp_path / "rates.parquet"
-    found = ["ingest", str(tmp_path / "out"), "--ladder", str(ladder), "--rung", "scripted"]
-    assert main([*found, "-o", str(store)]) == 0, capsys.readouterr().err
-    frame = read_passrates(store).frame
+    found = ["ingest", "out", "--ladder", "ladder.yaml", "--rung", "scripted"]
+    assert main([*found, "-o", "rates.parquet"]) == 0, capsys.readouterr().err
+    frame = read_passrates("rates.parquet").frame
     for member in members:
         mine = sorted(frame[frame["task"] == member.task]["rate"])
         assert mine == pytest.approx(sorted(by_hand(member).values())), member.task
@@ -91,6 +101,30 @@ def test_stock_command_line(
         assert len(mine) == len(rates)
         assert mine.mean() == pytest.approx(results[group][f"pass_rate,{_filter(group)}"])
         assert mine.mean() == pytest.approx(sum(rates) / len(rates))
+
+
+@pytest.mark.slow
+def test_captured_like_counted(
+    members: list[Benchmark], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its name, with 8 repeats: capture and hand agree; so does ingest afterwards."""
+    import scripted_model  # noqa: F401 - registers the model
+
+    words = ["run", *WORDS, "--cod", "ladder.yaml", "--cod-rung", "scripted"]
+    assert main([*words, "--cod-repeats", "8"]) == 0, capsys.readouterr().err
+    [store] = Path("out").rglob("cod_passrates_*.parquet")
+    frame, settings = read_store(store)
+    again = ingest(Path("out").rglob("samples_*.jsonl"), Ladder.read("ladder.yaml"), run_code=True)
+    for member in members:
+        counted = sorted(by_hand(member, 8).values())
+        for table in (frame, again.frame):
+            rows = table[table["task"] == member.task]
+            assert sorted(rows["rate"]) == pytest.approx(counted), member.task
+            assert set(rows["n_samples"]) == ({8} if member.answers else {0})
+        about = settings["tasks"][member.task]
+        if member.answers:
+            assert about["harness_score"] == about["first_repeat_score"]
+    assert settings["tasks"]["cod_gsm8k"]["same_answer"] == 2
 
 
 def _filter(group: str) -> str:
