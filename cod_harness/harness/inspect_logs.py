@@ -142,9 +142,6 @@ def _rows(
     task: str, samples: Sequence[Any], scorer: str, value: str, options: CaptureOptions
 ) -> tuple[list[dict[str, Any]], int]:
     """One row a sample, and how many epochs have no score."""
-    from inspect_ai.scorer import value_to_float
-
-    as_number = value_to_float()  # "C" and "I", "yes" and "no", numbers
     unscored = 0
     scores: dict[str, list[float]] = {}
     hashes: dict[str, str] = {}
@@ -154,7 +151,7 @@ def _rows(
             unscored += 1
             continue
         given = score.value[value] if value else score.value
-        number = passed(as_number(given), task, value or scorer, options.allow_fractional)
+        number = passed(_number(given, scorer), task, value or scorer, options.allow_fractional)
         question = str(sample.id)
         scores.setdefault(question, []).append(number)
         content = f"{sample.input}\n{sample.target}".encode()
@@ -172,3 +169,19 @@ def _rows(
     if not rows:
         raise InputError("no sample has a score")
     return rows, unscored
+
+
+def _number(given: Any, scorer: str) -> float:
+    """A score as Inspect reckons it: "C" is 1 and "I" 0, as are yes and no; numbers are numbers.
+
+    Raises InputError on other words: Inspect counts them as 0, and so hides that none is meant.
+    """
+    from inspect_ai.scorer import value_to_float
+
+    if isinstance(given, str) and given not in ("C", "I", "P", "N"):
+        try:
+            return float(given)
+        except ValueError:
+            if given.lower() not in ("yes", "no", "true", "false"):
+                raise InputError(f"the scorer {scorer} gives {given!r}, no number") from None
+    return float(value_to_float()(given))

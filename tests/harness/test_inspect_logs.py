@@ -28,10 +28,12 @@ def ladder(ladder_file: Path) -> Ladder:
     return Ladder.read(ladder_file)
 
 
-def log(inspect: Any, folder: Path, model: str = "mockllm/f1", scorers: int = 1) -> Any:
+def log(
+    inspect: Any, folder: Path, model: str = "mockllm/f1", scorers: int = 1, word: str = ""
+) -> Any:
     from inspect_ai.dataset import MemoryDataset, Sample
     from inspect_ai.model import ModelOutput
-    from inspect_ai.scorer import includes, match
+    from inspect_ai.scorer import Score, accuracy, includes, match, scorer
     from inspect_ai.solver import solver
 
     @solver
@@ -44,12 +46,19 @@ def log(inspect: Any, folder: Path, model: str = "mockllm/f1", scorers: int = 1)
 
         return solve
 
+    @scorer(metrics=[accuracy()])
+    def says() -> Any:
+        async def score(state: Any, target: Any) -> Any:
+            return Score(value=word)
+
+        return score
+
     samples = [Sample(id=name, input=f"{name}?", target=TARGETS[name]) for name in ANSWERS]
     task = inspect.Task(
         name="sums",
         dataset=MemoryDataset(samples),
         solver=scripted(),
-        scorer=[match(), includes()][:scorers],
+        scorer=says() if word else [match(), includes()][:scorers],
     )
     [made] = inspect.eval(
         task, model=model, epochs=6, log_dir=str(folder), log_format="eval", display="none"
@@ -91,6 +100,15 @@ def test_several_scorers(inspect: Any, tmp_path: Path, ladder: Ladder) -> None:
     assert set(found.frame["filter"]) == {"includes"}
     with pytest.raises(InputError, match="it has match/value, includes/value"):
         ingest([tmp_path], ladder, {"sums": ("match", "f1")})
+
+
+def test_words_as_scores(inspect: Any, tmp_path: Path, ladder: Ladder) -> None:
+    """Inspect takes a word it doesn't know for 0; a forecast must not."""
+    log(inspect, tmp_path / "known", word="yes")
+    assert set(ingest([tmp_path / "known"], ladder).frame["rate"]) == {1.0}
+    log(inspect, tmp_path / "unknown", word="maybe")
+    with pytest.raises(InputError, match="the scorer says gives 'maybe', no number"):
+        ingest([tmp_path / "unknown"], ladder)
 
 
 def test_unknown_model(inspect: Any, tmp_path: Path, ladder: Ladder) -> None:

@@ -115,6 +115,7 @@ def test_captured_like_counted(
     [store] = Path("out").rglob("cod_passrates_*.parquet")
     frame, settings = read_store(store)
     again = ingest(Path("out").rglob("samples_*.jsonl"), Ladder.read("ladder.yaml"), run_code=True)
+    assert any("scores as logged" in note for note in again.notes)
     for member in members:
         counted = sorted(by_hand(member, 8).values())
         for table in (frame, again.frame):
