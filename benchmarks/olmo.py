@@ -23,9 +23,9 @@ import pandas as pd
 
 from cod_harness.engine import METHODS
 from cod_harness.engine.arrays import Floats
+from cod_harness.engine.baselines.laws import POWER
+from cod_harness.engine.baselines.losses import FALLING_TO_FLOOR, LOSS_NOISE, LossScale
 from cod_harness.engine.fitting import fit
-from cod_harness.engine.rivals.laws import POWER
-from cod_harness.engine.rivals.losses import FALLING_TO_FLOOR, LOSS_NOISE, LossScale
 
 TARGETS = {"7B-4T": "peteish7_eval_anneal", "13B-5T": "peteish13_eval_final"}
 # Questions in each part of MMLU's test set, which the average weighs them by.

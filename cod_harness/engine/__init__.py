@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .clustering import ImprovedMeanShift
-from .cod import COD
-from .forecast import Forecast, Subset
-from .mapping import MonotoneMap, fit_map
-from .methods import METHODS, Forecaster
-from .selection import Cluster, Thresholds
+from cod_harness.engine.clustering import ImprovedMeanShift
+from cod_harness.engine.cod import COD
+from cod_harness.engine.forecast import Forecast, Subset
+from cod_harness.engine.mapping import MonotoneMap, fit_map
+from cod_harness.engine.methods import METHODS, Forecaster
+from cod_harness.engine.selection import Cluster, Thresholds
 
 __all__ = [
     "COD",

@@ -15,11 +15,11 @@ from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
-from .arrays import Floats, Ints
-from .meanshift import mean_shift
-from .meanshift_blocks import Map, threads
-from .meanshift_radius import neighbourhood_radius
-from .meanshift_sample import MOST_SEEDS, sampled_mean_shift, sampled_radius
+from cod_harness.engine.arrays import Floats, Ints
+from cod_harness.engine.meanshift.bandwidth import neighbourhood_radius
+from cod_harness.engine.meanshift.blocks import Map, threads
+from cod_harness.engine.meanshift.exact import mean_shift
+from cod_harness.engine.meanshift.sampled import MOST_SEEDS, sampled_mean_shift, sampled_radius
 
 OUTLIER = -1
 MIN_CLUSTER_SIZE = 10  # K of Algorithm 1

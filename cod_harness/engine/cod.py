@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from ..errors import InputError
-from . import clustering
-from .ability import abilities
-from .arrays import Bools, Floats, Ints
-from .clustering import OUTLIER, ImprovedMeanShift
-from .fitting import Fits, fit
-from .forecast import (
+from cod_harness.engine import clustering
+from cod_harness.engine.arrays import Bools, Floats, Ints
+from cod_harness.engine.clustering import OUTLIER, ImprovedMeanShift
+from cod_harness.engine.fitting import Fits, fit
+from cod_harness.engine.forecast import (
     BLIND_INTERVAL,
     USUAL_LEVEL,
     Forecast,
@@ -34,13 +32,30 @@ from .forecast import (
     unclear_rise,
     width_reasons,
 )
-from .intervals import Replicates, cluster_variance, interval, replicates, sampling_variance
-from .laws import LAWS, EmergenceLaw
-from .mapping import RMSE_THRESHOLD, MonotoneMap, fit_map
-from .measurements import Measurements, features, given_labels, measurements
-from .selection import Cluster, Thresholds, judged_clusters
-from .trend import forecast_spread
-from .views import CLUSTERS_WIDEN, COARSE, ONE_SD, View, accuracies, parts, pooled, view
+from cod_harness.engine.intervals import (
+    Replicates,
+    cluster_variance,
+    interval,
+    replicates,
+    sampling_variance,
+)
+from cod_harness.engine.irt import abilities
+from cod_harness.engine.laws import LAWS, EmergenceLaw
+from cod_harness.engine.mapping import RMSE_THRESHOLD, MonotoneMap, fit_map
+from cod_harness.engine.measurements import Measurements, features, given_labels, measurements
+from cod_harness.engine.pooling import (
+    CLUSTERS_WIDEN,
+    COARSE,
+    ONE_SD,
+    View,
+    accuracies,
+    parts,
+    pooled,
+    view,
+)
+from cod_harness.engine.selection import Cluster, Thresholds, judged_clusters
+from cod_harness.engine.trend import forecast_spread
+from cod_harness.errors import InputError
 
 
 class COD(BaseEstimator):  # type: ignore[misc]

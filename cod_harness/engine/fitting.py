@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import Bools, Floats
-from .laws import Law
+from cod_harness.engine.arrays import Bools, Floats
+from cod_harness.engine.laws import Law
 
 _ITERATIONS = 200
 _ENOUGH = 1e-8  # relative decrease of the cost below which a fit has converged

@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from .arrays import Floats
-from .mapping import MonotoneMap
-from .measurements import Measurements
-from .selection import Cluster
+from cod_harness.engine.arrays import Floats
+from cod_harness.engine.mapping import MonotoneMap
+from cod_harness.engine.measurements import Measurements
+from cod_harness.engine.selection import Cluster
 
 Verdict = Literal["ok", "weak", "abstain"]
 

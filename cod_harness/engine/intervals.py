@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import Bools, Floats, Ints
-from .fitting import fit
-from .laws import Law
-from .mapping import MonotoneMap, fit_map
-from .measurements import Measurements
+from cod_harness.engine.arrays import Bools, Floats, Ints
+from cod_harness.engine.fitting import fit
+from cod_harness.engine.laws import Law
+from cod_harness.engine.mapping import MonotoneMap, fit_map
+from cod_harness.engine.measurements import Measurements
 
 # Judgements, to be replaced by what backtests say.  A shock is in accuracy at a rate of 1/2.
 PRIOR_SHOCK = 0.04

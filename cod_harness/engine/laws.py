@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .arrays import Floats
+from cod_harness.engine.arrays import Floats
 
 UNIT = 1e18  # FLOP in one BB, the paper's unit of compute; `a` is for C in it
 

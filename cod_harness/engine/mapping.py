@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.interpolate import BSpline, PPoly
 from scipy.optimize import nnls
 
-from .arrays import Floats
+from cod_harness.engine.arrays import Floats
 
 RMSE_THRESHOLD = 0.005  # T; 0.0025 overfits, 0.02 underfits (C.3)
 MAX_PIECES = 6

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import InputError
-from .arrays import Bools, Floats, Ints
+from cod_harness.engine.arrays import Bools, Floats, Ints
+from cod_harness.errors import InputError
 
 MIN_RUNGS = 4  # the law has four parameters
 _OUTLIER = -1  # label of a question in no cluster, as in scikit-learn

@@ -7,9 +7,9 @@ from typing import Protocol
 
 from numpy.typing import ArrayLike
 
-from . import rivals
-from .cod import COD
-from .forecast import Forecast
+from cod_harness.engine import baselines as rivals
+from cod_harness.engine.cod import COD
+from cod_harness.engine.forecast import Forecast
 
 
 class Forecaster(Protocol):

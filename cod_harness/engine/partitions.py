@@ -14,18 +14,18 @@ from numpy.typing import ArrayLike
 from sklearn.cluster import DBSCAN, KMeans
 from sklearn.neighbors import NearestNeighbors
 
-from .arrays import Bools, Floats, Ints
-from .clustering import (
+from cod_harness.engine.arrays import Bools, Floats, Ints
+from cod_harness.engine.clustering import (
     MAX_DISTANCE_FRACTION,
     MIN_CLUSTER_SIZE,
     OUTLIER,
     QUANTILE,
     ImprovedMeanShift,
 )
-from .meanshift import mean_shift
-from .meanshift_blocks import threads
-from .meanshift_radius import neighbourhood_radius
-from .measurements import features, measurements
+from cod_harness.engine.meanshift.bandwidth import neighbourhood_radius
+from cod_harness.engine.meanshift.blocks import threads
+from cod_harness.engine.meanshift.exact import mean_shift
+from cod_harness.engine.measurements import features, measurements
 
 FAR = 2.0  # times the mean distance to a centre: farther from every centre is an outlier
 

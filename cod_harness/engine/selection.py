@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arrays import Floats
-from .fitting import Fits
-from .laws import UNIT, EmergenceLaw
+from cod_harness.engine.arrays import Floats
+from cod_harness.engine.fitting import Fits
+from cod_harness.engine.laws import UNIT, EmergenceLaw
 
 # C of the smallest rung for which the published threshold on `a` is meant: 122M parameters,
 # 26B tokens, in FLOP.

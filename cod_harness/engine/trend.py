@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import Floats
+from cod_harness.engine.arrays import Floats
 
 # Per e-fold of compute, in units of ability; judgements, checked on backtests: halving or
 # doubling any of them moves no ladder's mean error by more than a point.

@@ -101,18 +101,6 @@ class Ladder:
     targets: tuple[Model, ...] = ()
     path: Path | None = None
 
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Ladder:
-        """Read a ladder file (YAML).
-
-        Raises:
-            InputError: naming file, line, entry and remedy, for anything that isn't a ladder.
-        """
-        # ladder_file builds Model and Ladder, so it is imported late.
-        from cod_harness.ladder.ladder_file import read_ladder
-
-        return read_ladder(Path(path))
-
     @property
     def models(self) -> tuple[Model, ...]:
         """Rungs, anchors and targets."""

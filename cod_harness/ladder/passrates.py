@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.rate_table import checked
 from cod_harness.ladder.store import Settings, write_passrates
 
@@ -205,28 +204,3 @@ class PassRates:
 def _first(values: pd.Series) -> str:
     known = values[values != ""]
     return str(known.iloc[0]) if len(known) else ""
-
-
-def read_passrates(
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-    ladder: Ladder | None = None,
-) -> PassRates:
-    """Pass rates out of output folders of runs, our own store files, and tables.
-
-    Of several captures of one (model, checkpoint, task) the newest counts, by the date in the
-    file's name (else the file's own). Tables must not repeat what is already there.
-
-    Args:
-        paths: folders, `.parquet` or `.csv` files; one or several.
-        ladder: if given, every model must be one of its models.
-
-    Raises:
-        InputError: naming file, row and remedy: nothing there, unreadable, wrong rows, a model
-            that isn't in the ladder, the same measurement in two tables.
-    """
-    # sources builds PassRates, so it is imported late.
-    from cod_harness.ladder.sources import read_sources
-
-    if isinstance(paths, (str, os.PathLike)):
-        paths = [paths]
-    return read_sources([Path(path) for path in paths], ladder)

@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.files import write_whole
+from cod_harness.ladder.files import passrate_files, write_whole
 from cod_harness.ladder.rate_table import COLUMNS, checked, read_parquet, unreadable_parquet
+from cod_harness.messages import say
 
 SCHEMA = "cod-passrates/1"
 _METADATA_KEY = b"cod_passrates"
@@ -90,6 +91,23 @@ def runs_of(settings: Settings) -> list[Settings]:
     if isinstance(runs, list):
         return [run for run in runs if isinstance(run, dict)]
     return [settings]
+
+
+def stores_of(folder: Path, ladder: str) -> dict[Path, dict[str, object]]:
+    """Pass-rate files of the ladder of that name under a folder, oldest first, with their settings.
+
+    A file that cannot be read is left out, and named on stderr.
+    """
+    found: dict[Path, dict[str, object]] = {}
+    for path in passrate_files(folder):
+        try:
+            _, settings = read_store(path)
+        except InputError as unreadable:
+            say(f"left out: {unreadable}")
+            continue
+        if settings.get("ladder") == ladder:
+            found[path] = settings
+    return found
 
 
 def read_metadata(path: Path, key: bytes) -> Settings | None:

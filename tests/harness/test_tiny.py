@@ -12,8 +12,8 @@ import pytest
 
 import cod_harness.demo
 from cod_harness.demo import skills
+from cod_harness.demo.numpy_llama import NumpyLlama, Sampling, nucleus
 from cod_harness.errors import InputError
-from cod_harness.harness.numpy_llama import NumpyLlama, Sampling, nucleus
 
 CHECKPOINTS = Path(cod_harness.demo.__file__).parent / "checkpoints"
 SMALL, MIDDLE = CHECKPOINTS / "16k-1", CHECKPOINTS / "128k-1"
@@ -133,7 +133,7 @@ class TestHarnessModel:
     @pytest.fixture(scope="class")
     def model(self) -> Any:
         pytest.importorskip("lm_eval")
-        from cod_harness.harness.tiny import TinyModel
+        from cod_harness.demo.model import TinyModel
 
         return TinyModel(pretrained=str(MIDDLE))
 
@@ -177,7 +177,7 @@ class TestHarnessModel:
 
     def test_registering_it_leaves_the_harness_s_own_models(self) -> None:
         code = (
-            "import cod_harness.harness.tiny; from lm_eval.api.registry import MODEL_REGISTRY; "
+            "import cod_harness.demo.model; from lm_eval.api.registry import MODEL_REGISTRY; "
             "print(sorted({'hf', 'vllm', 'dummy', 'cod-tiny'} & set(MODEL_REGISTRY)))"
         )
         done = subprocess.run(
@@ -186,13 +186,13 @@ class TestHarnessModel:
         assert done.stdout.strip() == "['cod-tiny', 'dummy', 'hf', 'vllm']"
 
     def test_a_folder_that_is_not_there(self) -> None:
-        from cod_harness.harness.tiny import TinyModel
+        from cod_harness.demo.model import TinyModel
 
         with pytest.raises(InputError, match="no such folder"):
             TinyModel(pretrained="/nowhere/at/all")
 
     def test_a_folder_that_is_no_checkpoint(self, tmp_path: Path) -> None:
-        from cod_harness.harness.tiny import TinyModel
+        from cod_harness.demo.model import TinyModel
 
         with pytest.raises(InputError, match="not a checkpoint folder"):
             TinyModel(pretrained=str(tmp_path))

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.ladder_file import number
-from cod_harness.ladder.manifest import Ladder
+from cod_harness.ladder.read_ladder import number, read_ladder
 
 GOOD = """\
 ladder: my-family
@@ -41,7 +40,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_reads_the_documented_form(tmp_path: Path) -> None:
-    ladder = Ladder.read(write(tmp_path, GOOD))
+    ladder = read_ladder(write(tmp_path, GOOD))
     assert ladder.name == "my-family"
     assert [model.name for model in ladder.rungs] == ["122m", "238m"]  # by rising compute
     first, second = ladder.rungs
@@ -59,7 +58,7 @@ def test_reads_the_documented_form(tmp_path: Path) -> None:
 
 def test_a_name_stays_as_it_is_written(tmp_path: Path) -> None:
     text = "rungs: [{name: 1e3, params: 1, tokens: 2}, {name: 1.40, params: 1, tokens: 3}]"
-    ladder = Ladder.read(write(tmp_path, text))
+    ladder = read_ladder(write(tmp_path, text))
     assert [model.name for model in ladder.rungs] == ["1e3", "1.40"]
     assert ladder.name == "ladder"  # the file's name when it says none
 
@@ -135,7 +134,7 @@ FAULTS = {
 def test_a_fault_is_one_line_with_file_and_remedy(tmp_path: Path, text: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(InputError) as caught:
-        Ladder.read(path)
+        read_ladder(path)
     message = str(caught.value)
     assert message.startswith(str(path))
     assert "\n" not in message
@@ -144,20 +143,20 @@ def test_a_fault_is_one_line_with_file_and_remedy(tmp_path: Path, text: str) -> 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such ladder file"):
-        Ladder.read(tmp_path / "none.yaml")
+        read_ladder(tmp_path / "none.yaml")
     with pytest.raises(InputError, match="is a folder"):
-        Ladder.read(tmp_path)
+        read_ladder(tmp_path)
     binary = tmp_path / "b.yaml"
     binary.write_bytes(b"\xff\xfe\x00ladder")
     with pytest.raises(InputError, match="not text in UTF-8"):
-        Ladder.read(binary)
+        read_ladder(binary)
     binary.write_bytes(b"ladder: a\x00b")
     with pytest.raises(InputError, match="not valid YAML"):
-        Ladder.read(binary)
+        read_ladder(binary)
 
 
 def test_runs(tmp_path: Path) -> None:
-    first, second = Ladder.read(write(tmp_path, GOOD)).rungs
+    first, second = read_ladder(write(tmp_path, GOOD)).rungs
     assert second.runs() == [("", "")]
     assert first.runs() == [
         ("ckpt/122m-a", "pretrained=ckpt/122m-a,dtype=float32"),
@@ -171,12 +170,12 @@ def test_runs(tmp_path: Path) -> None:
 
 def test_checkpoints_without_model_args(tmp_path: Path) -> None:
     text = f"rungs:\n- {{{model(checkpoints='[x, y]')}}}"
-    rung = Ladder.read(write(tmp_path, text)).rungs[0]
+    rung = read_ladder(write(tmp_path, text)).rungs[0]
     assert rung.runs() == [("x", "pretrained=x"), ("y", "pretrained=y")]
 
 
 def test_locate(tmp_path: Path) -> None:
-    ladder = Ladder.read(write(tmp_path, GOOD))
+    ladder = read_ladder(write(tmp_path, GOOD))
     rung = ladder.find("122m")
     assert ladder.locate("dtype=auto,pretrained=ckpt/122m-b") == (rung, "ckpt/122m-b")
     assert ladder.locate("pretrained=ckpt/122m") == (rung, "")
@@ -195,17 +194,17 @@ def test_locate_takes_a_checkpoint_that_is_the_models_own_for_the_checkpoint(
         "ladder: l\nrungs:\n- {name: a, params: 1e6, tokens: 1e8, model: hf, "
         "model_args: pretrained=one, checkpoints: [one, two]}\n"
     )
-    located = Ladder.read(path).locate("pretrained=one")
+    located = read_ladder(path).locate("pretrained=one")
     assert located is not None
     assert (located[0].name, located[1]) == ("a", "one")
 
 
 def test_a_loss_for_each_task(tmp_path: Path) -> None:
     rungs = f"{{{model(loss='{arc: 0.81, mmlu: 1.3}')}}}"
-    rung = Ladder.read(write(tmp_path, f"rungs:\n- {rungs}")).rungs[0]
+    rung = read_ladder(write(tmp_path, f"rungs:\n- {rungs}")).rungs[0]
     assert (rung.loss, rung.loss_on("arc"), rung.loss_on("piqa")) == (None, 0.81, None)
     assert len({rung}) == 1  # still to be had in sets
-    (plain,) = Ladder.read(write(tmp_path, f"rungs:\n- {{{model(loss='2.9')}}}")).rungs
+    (plain,) = read_ladder(write(tmp_path, f"rungs:\n- {{{model(loss='2.9')}}}")).rungs
     assert plain.loss_on("arc") == 2.9
 
 
@@ -220,4 +219,4 @@ def test_a_loss_for_each_task(tmp_path: Path) -> None:
 )
 def test_wrong_task_losses(tmp_path: Path, loss: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        Ladder.read(write(tmp_path, f"rungs:\n- {{{model(loss=loss)}}}"))
+        read_ladder(write(tmp_path, f"rungs:\n- {{{model(loss=loss)}}}"))

@@ -1,0 +1,231 @@
+"""What is checked before a model answers anything. Each refusal is one line."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cod_harness.errors import InputError
+from cod_harness.harness.capture.flags import CaptureOptions
+from cod_harness.harness.scoring.correctness import chosen
+from cod_harness.harness.scoring.repeats import pipelines
+from cod_harness.harness.scoring.responses import doc_hash, occurrence_names, text_hash
+from cod_harness.ladder.manifest import Ladder, Model
+
+Prompts = Mapping[tuple[str, str], tuple[str, str]]  # (task, question) -> (prompt hash, rung)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """What other rungs of the ladder left in the same output folder."""
+
+    runs: Sequence[Mapping[str, Any]]
+    prompts: Prompts
+    notes: Sequence[str] = ()
+
+
+def rung_of(ladder: Ladder, options: CaptureOptions, names: Sequence[str]) -> tuple[Model, str]:
+    """The ladder entry and checkpoint this run measures.
+
+    names: what the harness knows of the model, as `pretrained=...` and as a bare name. Raises
+    InputError for an unknown rung or checkpoint, and where none, or more than one, fits.
+    """
+    located = next((found for found in map(ladder.locate, names) if found), None)
+    if options.rung is not None:
+        model = ladder.find(options.rung)
+        if located is None:
+            return model, _known_checkpoint(ladder, model, options.checkpoint)
+        if located[0] != model:
+            raise InputError(
+                f"{ladder.path}: --cod-rung {model.name}, but this run's model is the ladder's "
+                f"{located[0].name}; correct one of them"
+            )
+    if located is not None:
+        return located[0], _known_checkpoint(ladder, located[0], options.checkpoint) or located[1]
+    bare = {name.split("=", 1)[-1].rstrip("/") for name in names}
+    bare |= {name.rsplit("/", 1)[-1] for name in bare}
+    found = [model for model in ladder.models if model.name in bare]
+    if len(found) == 1:
+        return found[0], _known_checkpoint(ladder, found[0], options.checkpoint)
+    which = "no entry" if not found else "more than one entry"
+    raise InputError(
+        f"{ladder.path}: {which} fits the model {' or '.join(sorted(bare)) or 'of this run'}; "
+        "say which with --cod-rung NAME in a run, or name its folder after one of "
+        + ", ".join(model.name for model in ladder.models)
+    )
+
+
+def _known_checkpoint(ladder: Ladder, model: Model, name: str) -> str:
+    if name and model.checkpoints and name not in model.checkpoints:
+        raise InputError(
+            f"{ladder.path}: {model.name} has no checkpoint '{name}'; it has "
+            + ", ".join(model.checkpoints)
+        )
+    return name
+
+
+def check_caches(repeats: int, cache_requests: bool, use_cache: bool, settings: str) -> None:
+    """Refuse the harness's caches where they turn samples into copies."""
+    if repeats > 1 and cache_requests:
+        raise InputError(
+            f"{settings}: --cache_requests with {repeats} repeats is refused: the cached requests "
+            "forget repeats and generation settings; leave the flag out"
+        )
+    if repeats > 1 and use_cache:
+        raise InputError(
+            f"{settings}: --use_cache with {repeats} repeats needs do_sample=True in the "
+            "generation settings: without it the cache gives the same answer to every repeat; "
+            "add --gen_kwargs do_sample=True or leave the cache out"
+        )
+
+
+def check_sampling(name: str, repeats: int, generation: Mapping[str, Any]) -> None:
+    """Refuse more than one repeat of greedy decoding: every repeat would be the same answer."""
+    if repeats <= 1:
+        return
+    temperature = generation.get("temperature") or 0.0
+    do_sample = generation.get("do_sample")
+    if do_sample is False or float(temperature) == 0.0:
+        why = "do_sample: false" if do_sample is False else "temperature 0"
+        raise InputError(
+            f"task {name}: {repeats} repeats of greedy decoding ({why}) give the same answer "
+            "each time; add --gen_kwargs do_sample=True,temperature=1.0,top_p=0.7"
+        )
+
+
+def check_task(
+    name: str, task: Any, options: CaptureOptions, cache_requests: bool, use_cache: bool
+) -> None:
+    """Everything about one task that can be known before its requests are built."""
+    choice = choice_for(name, options)
+    offered = pipelines(task)
+    reported = list(getattr(task, "_metric_fn_list", None) or {})
+    # What a function of the task's own reports is only known once it has run.
+    listed = task.config.metric_list or []
+    functions = any(callable(entry.get("metric")) for entry in listed)
+    unknown = functions or callable(task.config.process_results)
+    filters = {pipeline.name for pipeline in offered}
+    if choice is not None and (choice[0] not in filters or (reported and not unknown)):
+        chosen(name, offered, reported, choice)
+    if task.OUTPUT_TYPE != "generate_until":
+        return
+    if reported and not functions and choice is None and "bypass" not in reported:
+        chosen(name, offered, reported)
+    repeats = int(task.config.repeats or 1)
+    generation = task.config.generation_kwargs or {}
+    check_sampling(name, repeats, generation)
+    check_caches(
+        repeats,
+        cache_requests,
+        use_cache and generation.get("do_sample") is not True,
+        f"task {name}",
+    )
+
+
+def choice_for(name: str, options: CaptureOptions) -> tuple[str, str] | None:
+    """The user's (filter, metric) for a task; `*` in a task name stands for anything."""
+    if name in options.metrics:
+        return options.metrics[name]
+    patterns = [pattern for pattern in options.metrics if fnmatch.fnmatchcase(name, pattern)]
+    return options.metrics[patterns[0]] if patterns else None
+
+
+def check_metric_names(names: Sequence[str], options: CaptureOptions) -> None:
+    """Refuse a --cod-metric for a task that is not run."""
+    for pattern in options.metrics:
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
+            raise InputError(
+                f"--cod-metric {pattern}=...: no such task in this run ({', '.join(names)})"
+            )
+
+
+def neighbours(folder: Path, ladder: Ladder, rung: str, checkpoint: str) -> Neighbours:
+    """The newest stores of this ladder's other models in an output folder.
+
+    A store that cannot be read is named in the notes: it is no reason to refuse a run.
+    """
+    from cod_harness.ladder.files import passrate_files
+    from cod_harness.ladder.store import read_store
+
+    runs: dict[tuple[str, str, str], Mapping[str, Any]] = {}
+    prompts: dict[tuple[str, str], tuple[str, str]] = {}
+    notes: list[str] = []
+    for path in passrate_files(folder) if folder.is_dir() else []:
+        try:
+            frame, settings = read_store(path)
+        except InputError as problem:
+            notes.append(f"{problem}; this run is not compared with it")
+            continue
+        key = (str(settings.get("rung")), str(settings.get("checkpoint") or ""))
+        if settings.get("ladder") != ladder.name or key == (rung, checkpoint):
+            continue
+        for task, about in settings.get("tasks", {}).items():
+            runs[key[0], key[1], task] = {**settings, "tasks": {task: about}}
+            rows = frame[frame["task"] == task]
+            for question, prompt in zip(rows["question"], rows["prompt_hash"], strict=True):
+                prompts[task, str(question)] = (str(prompt), key[0])
+    return Neighbours(list(runs.values()), prompts, notes)
+
+
+def check_settings(mine: Mapping[str, Any], others: Neighbours) -> None:
+    """Refuse a run whose task version or settings differ from another rung's.
+
+    mine: settings as in the store, for the tasks of this run.
+    """
+    from cod_harness.ladder.compare import settings_differences
+
+    for other in others.runs:
+        told = [
+            {**run, "tasks": {task: _comparable(about) for task, about in run["tasks"].items()}}
+            for run in (mine, other)
+        ]
+        for difference in settings_differences(told):
+            if difference.kind == "settings":
+                raise InputError(f"{difference.text}; {_REMEDY}")
+
+
+def _comparable(about: Mapping[str, Any]) -> dict[str, Any]:
+    # The hash of all prompts follows from --limit too; prompts are compared one by one.
+    return {key: value for key, value in about.items() if key not in ("prompt_hash", "questions")}
+
+
+def check_prompts(name: str, task: Any, prompts: Prompts) -> None:
+    """Refuse prompts that differ from another rung's for the same question.
+
+    Called once the task has built its requests. Under several processes each checks its share.
+    """
+    first: dict[int, Any] = {}
+    for instance in task.instances:
+        if instance.doc_id not in first or instance.idx < first[instance.doc_id].idx:
+            first[instance.doc_id] = instance
+    ordered = [instance for _, instance in sorted(first.items())]
+    questions = occurrence_names(doc_hash(instance.doc) for instance in ordered)
+    differing = []
+    for question, instance in zip(questions, ordered, strict=True):
+        theirs = prompts.get((name, question))
+        if theirs and theirs[0] and theirs[0] != text_hash(instance.arguments[0]):
+            differing.append(theirs[1])
+    if differing:
+        raise InputError(
+            f"task {name}: {len(differing)} of {len(ordered)} prompts differ from those of rung "
+            f"{differing[0]}; check --num_fewshot, --limit, seeds and chat template; {_REMEDY}"
+        )
+
+
+_REMEDY = "run them alike (or in another output folder), or say --cod-allow-mismatch"
+
+
+def after_building(task: Any, check: Callable[[], None]) -> None:
+    """Call `check` as soon as the harness has built the task's requests: no model has run yet."""
+    build = task.build_all_requests
+
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        built = build(*args, **kwargs)
+        del task.build_all_requests
+        check()
+        return built
+
+    task.build_all_requests = checked
