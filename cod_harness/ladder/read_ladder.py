@@ -8,16 +8,29 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.manifest import Ladder, Model, Role
+from cod_harness.ladder.manifest import Cluster, Ladder, Model, Role
+from cod_harness.ladder.model_args import written
 
-_TOP_KEYS = ("ladder", "rungs", "anchors", "targets")
-_NUMBER_KEYS = ("params", "tokens", "flops_per_token", "loss")
-_TEXT_KEYS = ("name", "model", "model_args")
-_MODEL_KEYS = ("name", *_NUMBER_KEYS, "model", "model_args", "checkpoints")
+_TOP_KEYS = ("ladder", "rungs", "anchors", "targets", "cluster")
+_NUMBER_KEYS = ("params", "active_params", "tokens", "flops_per_token", "compute", "loss")
+_LIST_KEYS = ("checkpoints", "results")
+_WHOLE_KEYS = ("gpus", "shards")
+_MODEL_KEYS = (
+    "name",
+    *_NUMBER_KEYS,
+    "model",
+    "model_args",
+    *_LIST_KEYS,
+    *_WHOLE_KEYS,
+    "sbatch",
+)
+_CLUSTER_KEYS = ("executor", "setup", "sbatch", "ray")
+_RAY_KEYS = ("address",)
 _SECTIONS: tuple[tuple[str, Role], ...] = (
     ("rungs", "rung"),
     ("anchors", "anchor"),
@@ -25,6 +38,7 @@ _SECTIONS: tuple[tuple[str, Role], ...] = (
 )
 _SCALE = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 _NUMBER = re.compile(r"([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([kmbgt]?)", re.IGNORECASE)
+_OPTION = re.compile(r"[A-Za-z][\w-]*")
 _EMPTY = ("", "~", "null", "Null", "NULL")
 
 
@@ -138,6 +152,7 @@ class _LadderFile:
         name = self.path.stem
         if "ladder" in top:
             name = self.text(top["ladder"][1], "`ladder`")
+        cluster = self.cluster(top["cluster"][1]) if "cluster" in top else Cluster()
         models: dict[str, list[Model]] = {}
         lines: dict[str, int] = {}
         for section, role in _SECTIONS:
@@ -165,6 +180,7 @@ class _LadderFile:
             rungs=tuple(sorted(models["rungs"], key=lambda model: model.compute or 0.0)),
             anchors=tuple(models["anchors"]),
             targets=tuple(models["targets"]),
+            cluster=cluster,
             path=self.path,
         )
 
@@ -172,42 +188,63 @@ class _LadderFile:
         entries = self.mapping(node, _MODEL_KEYS, what)
         if "name" not in entries:
             raise self.fault(node, f"{what} has no name; add `name:`")
-        texts = {
-            key: self.text(entries[key][1], f"{what} {key}") for key in _TEXT_KEYS if key in entries
-        }
-        name = texts["name"]
+        name = self.text(entries["name"][1], f"{what} name")
         what = f"{what} {name!r}"
         task_losses: dict[str, float] = {}
         if "loss" in entries and isinstance(entries["loss"][1], yaml.MappingNode):
             task_losses = self.task_losses(entries.pop("loss")[1], what)
+        values = {key: value for key, (_, value) in entries.items()}
         numbers = {
-            key: self.quantity(entries[key][1], f"{what}: {key}")
+            key: self.quantity(values[key], f"{what}: {key}")
             for key in _NUMBER_KEYS
-            if key in entries
+            if key in values
         }
-        compute = self.compute(node, numbers, role, what)
+        lists = {
+            key: self.texts(values[key], f"{what}: {key}") for key in _LIST_KEYS if key in values
+        }
+        counts = {
+            key: self.whole(values[key], f"{what}: {key}") for key in _WHOLE_KEYS if key in values
+        }
+        folder = self.path.parent
         return Model(
             name=name,
             role=role,
-            compute=compute,
+            compute=self.compute(node, numbers, role, what),
             params=numbers.get("params"),
+            active_params=numbers.get("active_params"),
             tokens=numbers.get("tokens"),
             loss=numbers.get("loss"),
             task_losses=task_losses,
-            model=texts.get("model"),
-            model_args=texts.get("model_args"),
-            checkpoints=self.checkpoints(entries, what),
-            folder=self.path.parent,
+            model=self.text(values["model"], f"{what}: model") if "model" in values else None,
+            model_args=self.model_args(values["model_args"], f"{what}: model_args")
+            if "model_args" in values
+            else None,
+            checkpoints=lists.get("checkpoints", ()),
+            results=tuple(folder / name for name in lists.get("results", ())),
+            gpus=counts.get("gpus"),
+            shards=counts.get("shards"),
+            sbatch=self.options(values["sbatch"], f"{what}: sbatch") if "sbatch" in values else {},
+            folder=folder,
         )
 
     def compute(
         self, node: yaml.Node, numbers: dict[str, float], role: Role, what: str
     ) -> float | None:
-        """Training compute in FLOP: cost per token times tokens, else 6 N D."""
-        tokens, params = numbers.get("tokens"), numbers.get("params")
-        per_token = numbers.get("flops_per_token")
-        if per_token is None and params is not None:
-            per_token = 6 * params
+        """Training compute in FLOP: as written, else cost per token times tokens, else 6 N D.
+
+        N of a mixture of experts are the parameters that one token meets.
+        """
+        params, active = numbers.get("params"), numbers.get("active_params")
+        if params is not None and active is not None and active > params:
+            raise self.fault(node, f"{what}: active_params are more than params; are they swapped?")
+        tokens, per_token = numbers.get("tokens"), numbers.get("flops_per_token")
+        if "compute" in numbers:
+            if per_token is not None:
+                raise self.fault(node, f"{what} has compute and flops_per_token; keep one")
+            return numbers["compute"]
+        met = params if active is None else active
+        if per_token is None and met is not None:
+            per_token = 6 * met
         if tokens is not None and per_token is not None:
             if not math.isfinite(tokens * per_token):
                 raise self.fault(node, f"{what}: its compute is not finite; check its numbers")
@@ -217,7 +254,45 @@ class _LadderFile:
         missing = [] if per_token is not None else ["params (or flops_per_token)"]
         missing += [] if tokens is not None else ["tokens"]
         raise self.fault(
-            node, f"{what} has no {' and no '.join(missing)}; its training compute needs them"
+            node,
+            f"{what} has no {' and no '.join(missing)}; its training compute needs them, "
+            "or say it as `compute: 3.1e21` (FLOP)",
+        )
+
+    def model_args(self, node: yaml.Node, what: str) -> str:
+        """`pretrained=...` as text, or the same as a mapping."""
+        if not isinstance(node, yaml.MappingNode):
+            return self.text(node, what)
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.text(key_node, f"{what}: each key")
+            if key in found:
+                raise self.fault(key_node, f"{what} has {key!r} twice; keep one")
+            try:
+                found[key] = yaml.SafeLoader("").construct_object(value_node, deep=True)
+                written(found)
+            except (TypeError, yaml.YAMLError):  # a date, a set, a tag of another program
+                raise self.fault(
+                    value_node, f"{what}: {key} cannot be handed on; write its value in quotes"
+                ) from None
+        return written(found)
+
+    def cluster(self, node: yaml.Node) -> Cluster:
+        what = "`cluster`"
+        entries = self.mapping(node, _CLUSTER_KEYS, what)
+        values = {key: value for key, (_, value) in entries.items()}
+        ray = values.get("ray")
+        if ray is not None:
+            self.mapping(ray, _RAY_KEYS, "`cluster` ray")
+        return Cluster(
+            executor=self.text(values["executor"], f"{what} executor")
+            if "executor" in values
+            else None,
+            setup=self.texts(values["setup"], f"{what} setup", twice=True)
+            if "setup" in values
+            else (),
+            sbatch=self.options(values["sbatch"], f"{what} sbatch") if "sbatch" in values else {},
+            ray=self.options(ray, f"{what} ray") if ray is not None else {},
         )
 
     def task_losses(self, node: yaml.MappingNode, what: str) -> dict[str, float]:
@@ -230,19 +305,41 @@ class _LadderFile:
             found[task] = self.quantity(value, f"{what}: loss on {task}")
         return found
 
-    def checkpoints(
-        self, entries: dict[str, tuple[yaml.Node, yaml.Node]], what: str
-    ) -> tuple[str, ...]:
-        if "checkpoints" not in entries:
-            return ()
-        node = entries["checkpoints"][1]
+    def texts(self, node: yaml.Node, what: str, *, twice: bool = False) -> tuple[str, ...]:
+        """A list of texts; `twice`: one may stand there again."""
         if not isinstance(node, yaml.SequenceNode):
-            raise self.fault(node, f"{what}: checkpoints must be a list like [ckpt/a, ckpt/b]")
-        names = tuple(self.text(entry, f"{what}: each checkpoint") for entry in node.value)
-        for entry, name in zip(node.value, names, strict=True):
-            if names.count(name) > 1:
-                raise self.fault(entry, f"{what}: the checkpoint {name!r} is listed twice")
-        return names
+            raise self.fault(node, f"{what} must be a list like [a, b]")
+        found: list[str] = []
+        for entry in node.value:
+            text = self.text(entry, f"{what}: each entry")
+            if text in found and not twice:
+                raise self.fault(entry, f"{what}: {text!r} is listed twice; keep one")
+            found.append(text)
+        return tuple(found)
+
+    def whole(self, node: yaml.Node, what: str) -> int:
+        """A whole number of 1 or more."""
+        raw = self.text(node, what)
+        if not (raw.isascii() and raw.isdecimal() and int(raw) > 0):
+            raise self.fault(node, f"{what} is {raw!r}; a whole number, 1 or more, is needed")
+        return int(raw)
+
+    def options(self, node: yaml.Node, what: str) -> dict[str, str]:
+        """Options of another program, values as written; "" for one without a value."""
+        if not isinstance(node, yaml.MappingNode):
+            raise self.fault(node, f"{what} must be a mapping like {{partition: gpu}}")
+        found: dict[str, str] = {}
+        for key_node, value in node.value:
+            key = self.text(key_node, f"{what}: each key")
+            if not _OPTION.fullmatch(key):
+                raise self.fault(
+                    key_node, f"{what}: {key!r} is no option's name; write it without dashes"
+                )
+            if key in found:
+                raise self.fault(key_node, f"{what} has {key!r} twice; keep one")
+            empty = isinstance(value, yaml.ScalarNode) and _is_empty(value)
+            found[key] = "" if empty else self.text(value, f"{what} {key}")
+        return found
 
 
 def _is_empty(node: yaml.ScalarNode) -> bool:
