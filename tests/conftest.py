@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from made_ladders import Seen, made_ladder, made_table
 
+from cod_harness.engine.verdicts import because
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
 
@@ -50,7 +51,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Seen:
         def forecast(self, compute: float, level: float) -> SimpleNamespace:
             return SimpleNamespace(
                 mean=self.mean, low=self.mean - 0.1, high=self.mean + 0.1, level=level,
-                verdict="ok", reasons=[], compute=compute,
+                verdict="ok", reasons=(), compute=compute,
                 subset=SimpleNamespace(mean=np.nan, share=np.nan), parts={},
             )  # fmt: skip
 
@@ -67,8 +68,8 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Seen:
             self.clusters_ = [
                 SimpleNamespace(
                     id=np.int64(0), size=np.int64((~zero).sum()), rates=rates.mean(axis=0),
-                    g=0.0, a=2.0, b=0.3, c=np.nan, predictable=np.bool_(True), reason="",
-                    notes=("a is on its upper bound",),
+                    g=0.0, a=2.0, b=0.3, c=np.nan, predictable=np.bool_(True), reason=None,
+                    notes=(because("on_bound", parameter="a", side="upper"),),
                 )
             ]  # fmt: skip
             self.mapping_ = SimpleNamespace(
@@ -79,7 +80,8 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Seen:
 
         def forecast(self, compute: float, level: float) -> SimpleNamespace:
             forecast = super().forecast(compute, level)
-            forecast.verdict, forecast.reasons = "weak", ["the subset is small", "few rungs"]
+            forecast.verdict = "weak"
+            forecast.reasons = (because("small_subset", share=0.1), because("no_rise"))
             forecast.subset = SimpleNamespace(mean=np.float64(0.5), share=0.75)
             return forecast
 

@@ -43,7 +43,7 @@ class Axis:
 def axes() -> dict[str, Axis]:
     """The ablations by name, in the paper's order."""
     from cod_harness.engine import COD
-    from cod_harness.engine.partitions import CLUSTERERS
+    from cod_harness.engine.baselines.partitions import CLUSTERERS
 
     paper = COD.paper().get_params()
     published = {name: paper[name] for name in ("min_a", "min_b", "max_c")}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cod_harness.engine.methods import DEFAULT_METHOD, PAPER_METHOD
 from cod_harness.evaluation.evidence import Evidence, Floats
 from cod_harness.evaluation.rolling import Hidden
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from cod_harness.engine import COD
     from cod_harness.engine.arrays import Ints
 
-BASES = ("cod-paper", "cod")
+BASES = (PAPER_METHOD, DEFAULT_METHOD)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Bench:
         from cod_harness.engine import COD
 
         self.evidence, self.base = evidence, base
-        self.recipe = {"cod": COD, "cod-paper": COD.paper}[base]().get_params()
+        self.recipe = {DEFAULT_METHOD: COD, PAPER_METHOD: COD.paper}[base]().get_params()
         if not self.recipe["trend"]:
             self.recipe["n_replicates"] = 0  # no table shows an interval, and no weight needs one
         self._labels: dict[str, Ints] = {}
@@ -53,7 +54,7 @@ class Bench:
 
         column (n,) are the model's pass rates, for scoring alone.
         """
-        from cod_harness.engine.partitions import mean_distance
+        from cod_harness.engine.baselines.partitions import mean_distance
 
         model = self._fitted(variant)
         forecast = model.forecast(hidden.compute)
@@ -68,7 +69,8 @@ class Bench:
             "compute": hidden.compute,
             "variant": variant.name,
             "verdict": forecast.verdict,
-            "reasons": list(forecast.reasons),
+            "reasons": [str(reason) for reason in forecast.reasons],
+            "codes": [reason.code for reason in forecast.reasons],
             "forecast": forecast.mean,
             "observed": hidden.observed,
             "fe": 100 * (forecast.mean - hidden.observed),
@@ -105,12 +107,12 @@ class Bench:
 
     def _clusterer(self, variant: Variant) -> str:
         # No setting changes the published recipe's own clusters, so they are made once.
-        own = "Improved-MeanShift" if self.base == "cod-paper" else ""
+        own = "Improved-MeanShift" if self.base == PAPER_METHOD else ""
         return variant.clusterer or own
 
     def _clusters(self, variant: Variant) -> Ints | None:
         """Labels for `COD.fit`; None where the recipe clusters by itself."""
-        from cod_harness.engine.partitions import CLUSTERERS, clustered
+        from cod_harness.engine.baselines.partitions import CLUSTERERS, clustered
 
         name = self._clusterer(variant)
         if not name:

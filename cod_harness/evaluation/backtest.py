@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cod_harness.documents.writing import plain, provenance
+from cod_harness.engine.settings import LEVEL
 from cod_harness.errors import InputError
 from cod_harness.evaluation.evidence import Evidence, fitted
 from cod_harness.evaluation.forecasts import (
-    DEFAULT_LEVEL,
     Document,
     chosen_methods,
     document_text,
@@ -46,7 +46,7 @@ def backtest_document(
     ladder: Ladder,
     methods: Sequence[str] | None = None,
     holdout: int | None = None,
-    level: float = DEFAULT_LEVEL,
+    level: float = LEVEL,
     allow_mismatch: bool = False,
     processes: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -209,7 +209,8 @@ def _rows(
             "observed": hidden.observed,
             "error": 100 * (forecast.mean - hidden.observed) if made else None,
             "verdict": forecast.verdict,
-            "reasons": list(forecast.reasons),
+            "reasons": [str(reason) for reason in forecast.reasons],
+            "codes": [reason.code for reason in forecast.reasons],
             "role": hidden.model.role,
             "compute": hidden.compute,
             # How far beyond: times the compute of the largest rung that the forecast saw.

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from cod_harness.engine.settings import MIN_RUNGS
 from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 
 if TYPE_CHECKING:
     from cod_harness.engine import Forecaster
-
-# Methods that are `COD`: with clusters to show, and able to take them from elsewhere.
-CLUSTERING = ("cod", "cod-paper")
 
 Floats = npt.NDArray[np.float64]
 
@@ -111,8 +109,6 @@ def task_evidence(rates: PassRates, ladder: Ladder, task: str) -> Evidence:
 
 
 def _problem(rungs: Sequence[Model], questions: int) -> str:
-    from cod_harness.engine.measurements import MIN_RUNGS
-
     if len(rungs) < MIN_RUNGS:
         return (
             f"{len(rungs)} rung{'s' * (len(rungs) != 1)} with data ({_names(rungs) or 'none'}); "
@@ -134,7 +130,8 @@ def fitted(
 ) -> Forecaster:
     """A method, fitted to the evidence of one task that has no problem.
 
-    labels (n,) are clusters learnt elsewhere, for a method that takes them (`CLUSTERING`).
+    labels (n,) are clusters learnt elsewhere, for a method that takes them
+    (`engine.methods.CLUSTERING`).
     """
     anchors = evidence.anchor_rates if evidence.anchors else None
     clusters = {} if labels is None else {"labels": labels}
@@ -154,8 +151,6 @@ def check_rungs(rates: PassRates, ladder: Ladder) -> None:
     Raises:
         InputError: naming the rungs that have some, and those that have none.
     """
-    from cod_harness.engine.measurements import MIN_RUNGS
-
     measured = set(rates.models())
     rungs, without = _split(ladder.rungs, measured)
     if len(rungs) >= MIN_RUNGS:

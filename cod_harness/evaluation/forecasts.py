@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from cod_harness.documents.writing import plain, provenance
+from cod_harness.engine.methods import CLUSTERING, DEFAULT_METHOD
+from cod_harness.engine.settings import LEVEL
 from cod_harness.errors import InputError
 from cod_harness.evaluation.checkpoints import Checkpoint
 from cod_harness.evaluation.deciles import difficulty_deciles
 from cod_harness.evaluation.evidence import (
-    CLUSTERING,
     Evidence,
     check_rungs,
     fitted,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from cod_harness.engine import COD, Cluster, Forecast, Forecaster
 
 SCHEMA = "cod-forecast/1"
-DEFAULT_METHOD = "cod"
-DEFAULT_LEVEL = 0.9
 CLASSES = ("predictable", "non_extrapolatable", "outlier", "zero")
 
 Document = dict[str, Any]
@@ -49,7 +48,7 @@ def forecast_document(
     methods: Sequence[str] = (DEFAULT_METHOD,),
     targets: Sequence[str] | None = None,
     compute: float | Sequence[float] | None = None,
-    level: float = DEFAULT_LEVEL,
+    level: float = LEVEL,
     allow_mismatch: bool = False,
     clusters: SavedClusters | None = None,
     checkpoints: Sequence[Checkpoint] = (),
@@ -233,7 +232,8 @@ def _forecast(forecast: Forecast) -> dict[str, Any]:
         "high": forecast.high,
         "level": forecast.level,
         "verdict": forecast.verdict,
-        "reasons": list(forecast.reasons),
+        "reasons": [str(reason) for reason in forecast.reasons],
+        "codes": [reason.code for reason in forecast.reasons],
         "subset": {
             "mean": forecast.subset.mean,
             "share": forecast.subset.share,
@@ -253,6 +253,7 @@ def _no_forecast(problem: str, level: float) -> dict[str, Any]:
         "level": level,
         "verdict": "abstain",
         "reasons": [problem],
+        "codes": ["no_evidence"],
         "subset": {"mean": None, "share": None},
         "parts": {},
     }
@@ -303,6 +304,8 @@ def _class_counts(evidence: Evidence, fitted: COD | None) -> dict[str, int]:
 
 
 def _cluster(cluster: Cluster, examples: Sequence[str]) -> dict[str, Any]:
+    # The document has one field for both: why it was refused, and what its fit is like.
+    said = (*([cluster.reason] if cluster.reason else []), *cluster.notes)
     return {
         "id": cluster.id,
         "size": cluster.size,
@@ -312,8 +315,8 @@ def _cluster(cluster: Cluster, examples: Sequence[str]) -> dict[str, Any]:
         "b": cluster.b,
         "c": cluster.c,
         "predictable": cluster.predictable,
-        # The document has one field for both: why it was refused, and what its fit is like.
-        "reason": "; ".join([cluster.reason, *cluster.notes] if cluster.reason else cluster.notes),
+        "reason": "; ".join(map(str, said)),
+        "codes": [reason.code for reason in said],
         "examples": list(examples),
     }
 

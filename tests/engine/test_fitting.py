@@ -71,12 +71,12 @@ def test_covariance_matches_the_spread_of_refits():
     np.testing.assert_allclose(stated, spread, rtol=0.15)
 
 
-def test_charge_is_a_point_more():
+def test_a_ridge_penalty_is_a_point_more():
     law, random = LAWS["eq4"], np.random.default_rng(3)
     y = np.clip(
         law.curve(_parameters(law, 10, random), X) + 0.1 * random.normal(size=(10, 8)), 0, 1
     )
-    fits = fit(law, X, y, np.full(y.shape, 0.1), charge=law.charge(0.5))
+    fits = fit(law, X, y, np.full(y.shape, 0.1), penalty=law.ridge_penalty(0.5))
     for i in range(len(y)):
 
         def miss(theta, i=i):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cod_harness.engine.irt import GRID, abilities, estimated, log_log, logit
 from cod_harness.engine.measurements import measurements
+from cod_harness.engine.views.irt import GRID, abilities, estimated, log_log, logit
 
 
 def test_abilities_and_difficulties_come_back() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cod_harness.engine.pooling import View, accuracies, pooled, view
+from cod_harness.engine.views.pooling import View, accuracies, pooled, view
 
 
 def test_one_view_is_itself():

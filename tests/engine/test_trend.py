@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cod_harness.engine.trend import forecast_spread
+from cod_harness.engine.views.trend import forecast_spread
 
 X = np.linspace(40.0, 50.0, 8)
 NONE = np.zeros(8)

@@ -27,6 +27,12 @@ from cod_harness.report.text.backtest_table import backtest_table
 
 LONG = ("r1", "r2", "r3", "r4", "r5", "r6", "r7")
 
+CODES = ["small_subset", "no_rise"]
+SAID = [
+    "only 10 % of the questions are predictable; the rest of the forecast is the map's",
+    "the ladder does not rise: the law sits on the bound of no trend",
+]
+
 
 def validated(document: Document) -> Document:
     jsonschema.Draft202012Validator.check_schema(schema())
@@ -96,7 +102,7 @@ def test_whole_document(rates: PassRates, ladder: Ladder, engine: Seen) -> None:
         "task": "t", "target": "big", "method": "cod", "forecast": pytest.approx(0.375),
         "low": pytest.approx(0.275), "high": pytest.approx(0.475), "observed": pytest.approx(0.525),
         "error": pytest.approx(-15.0), "verdict": "weak",
-        "reasons": ["the subset is small", "few rungs"], "role": "target", "compute": 1e24,
+        "reasons": SAID, "codes": CODES, "role": "target", "compute": 1e24,
         "distance": pytest.approx(100.0), "rungs": 5, "questions": 40,
     }  # fmt: skip
     found = [(row["target"], row["method"], row["rungs"]) for row in document["rows"]]

@@ -29,6 +29,11 @@ from cod_harness.ladder.read_passrates import read_passrates
 from cod_harness.report.text.forecast_table import forecast_table
 
 SHARED = Path(os.environ.get("COD_SHARED", Path(__file__).parents[2] / ".." / "shared")).resolve()
+CODES = ["small_subset", "no_rise"]
+SAID = [
+    "only 10 % of the questions are predictable; the rest of the forecast is the map's",
+    "the ladder does not rise: the law sits on the bound of no trend",
+]
 
 
 def validated(document: Document) -> Document:
@@ -59,7 +64,7 @@ def test_a_whole_document(rates: PassRates, ladder: Ladder, engine: Seen) -> Non
         "task": "t", "target": "big", "compute": 1e24, "method": "cod",
         "mean": pytest.approx(accuracy), "low": pytest.approx(accuracy - 0.1),
         "high": pytest.approx(accuracy + 0.1), "level": 0.9, "verdict": "weak",
-        "reasons": ["the subset is small", "few rungs"],
+        "reasons": SAID, "codes": CODES,
         "subset": {"mean": 0.5, "share": 0.75}, "parts": {},
         "observed": pytest.approx(0.75 * 14 / 20),
     }  # fmt: skip

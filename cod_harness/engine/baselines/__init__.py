@@ -1,12 +1,14 @@
 """What COD is measured against: other ways to forecast a benchmark, each as its source has it.
 
 All are a law over log compute, fitted to scores of the rungs; they differ in the law and in what
-the score is.  All are fitted by the routine that fits COD's laws, with several starts, bounds and
-the variance of sampling in the weights, and all have their interval from `band`.
+the score is.  All are fitted by the routine that fits COD's laws, with several starts, bounds,
+COD's ridge penalty on steepness and the variance of sampling in the weights, and all have their
+interval from `band`.
 """
 
 from __future__ import annotations
 
+from cod_harness.engine import settings
 from cod_harness.engine.baselines.groups import GroupScale
 from cod_harness.engine.baselines.latent import AbilityScale
 from cod_harness.engine.baselines.laws import (
@@ -19,7 +21,6 @@ from cod_harness.engine.baselines.laws import (
 )
 from cod_harness.engine.baselines.losses import FALLING, FALLING_TO_FLOOR, LossScale
 from cod_harness.engine.baselines.scales import (
-    NOISE_FLOOR,
     AccuracyScale,
     LastRungScale,
     LogNegLogScale,
@@ -28,13 +29,10 @@ from cod_harness.engine.baselines.scales import (
 from cod_harness.engine.baselines.trend import TrendForecaster
 from cod_harness.engine.laws import EQ4, F3
 
-# As COD's laws: of laws that the points cannot tell apart, the slower.
-_STEEPNESS = 1.0
-
 
 def exp() -> TrendForecaster:
     """Eq. 4 of arXiv 2502.17262 on the whole benchmark's accuracy."""
-    return TrendForecaster(EQ4, AccuracyScale(), charge=EQ4.charge(_STEEPNESS))
+    return TrendForecaster(EQ4, AccuracyScale(), penalty=EQ4.ridge_penalty(settings.B_SCALE))
 
 
 def powerlaw() -> TrendForecaster:
@@ -62,8 +60,8 @@ def bnsl() -> TrendForecaster:
     Six parameters follow any short ladder: an error that stays has to be shown by the points, or
     one rung that falls makes the law stop there.
     """
-    charge = BNSL.charge(_STEEPNESS, rest=NOISE_FLOOR)
-    return TrendForecaster(BNSL, AccuracyScale(), charge=charge)
+    penalty = BNSL.ridge_penalty(settings.B_SCALE, rest=settings.NOISE_FLOOR)
+    return TrendForecaster(BNSL, AccuracyScale(), penalty=penalty)
 
 
 def logistic() -> TrendForecaster:
@@ -93,4 +91,4 @@ def two_step() -> TrendForecaster:
 
 def cod_kmeans() -> TrendForecaster:
     """COD without its map: Eq. 4 on each group that K-Means finds, added up."""
-    return TrendForecaster(EQ4, GroupScale(), charge=EQ4.charge(_STEEPNESS))
+    return TrendForecaster(EQ4, GroupScale(), penalty=EQ4.ridge_penalty(settings.B_SCALE))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 from sklearn.cluster import KMeans
 
+from cod_harness.engine import settings
 from cod_harness.engine.arrays import Floats
-from cod_harness.engine.baselines.scales import NOISE_FLOOR, AccuracyScale, Scores
+from cod_harness.engine.baselines.scales import AccuracyScale, Scores
 from cod_harness.engine.intervals import cluster_variance
 from cod_harness.engine.measurements import Measurements
 
-# The paper does not give k.  Ten difficulty groups of ten questions or more.
-GROUPS = 10
-_LEAST = 10
 _SEED = 0
 
 
@@ -22,10 +20,10 @@ class GroupScale(AccuracyScale):
     def scores(self, ladder: Measurements, losses: Floats) -> Scores:
         rows = ladder.rates
         distinct = len(np.unique(rows, axis=0))
-        k = max(1, min(GROUPS, len(rows) // _LEAST, distinct))
+        k = max(1, min(settings.GROUPS, len(rows) // settings.GROUP_SIZE, distinct))
         labels = KMeans(k, n_init=3, random_state=_SEED).fit_predict(rows)
         groups = [labels == label for label in range(k)]
         values = np.array([rows[group].mean(axis=0) for group in groups])
         variance = np.array([cluster_variance(ladder, group) for group in groups])
         shares = np.array([group.mean() for group in groups])
-        return Scores(values, np.sqrt(variance + NOISE_FLOOR**2), shares)
+        return Scores(values, np.sqrt(variance + settings.NOISE_FLOOR**2), shares)

@@ -1,4 +1,4 @@
-"""Latent ability as a rival (arXiv 2606.07616): see `ability`; its trend is a straight line.
+"""Latent ability as a baseline (arXiv 2606.07616): see `views.irt`; its trend is a straight line.
 
 With the log-log link that line is Eq. 4 without c and g for every question, its difficulty being
 log a.
@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from cod_harness.engine import settings
 from cod_harness.engine.arrays import Floats
-from cod_harness.engine.baselines.scales import (
-    NOISE_FLOOR,
-    NoScoreError,
-    Scores,
-    accuracy_variance,
-    whole,
-)
-from cod_harness.engine.irt import Abilities, Link, abilities, log_log
+from cod_harness.engine.baselines.scales import NoScoreError, Scores, whole
+from cod_harness.engine.intervals import accuracy_variance
 from cod_harness.engine.measurements import Measurements
+from cod_harness.engine.verdicts import because
+from cod_harness.engine.views.irt import Abilities, Link, abilities, log_log
 
 
 class AbilityScale:
@@ -28,7 +25,7 @@ class AbilityScale:
 
     abilities_: Abilities
 
-    def __init__(self, link: Link = log_log, recent: float = 3.0) -> None:
+    def __init__(self, link: Link = log_log, recent: float = settings.RECENT) -> None:
         """recent: weight of each of the last three rungs in the line, the others having 1."""
         self.link = link
         self.recent = recent
@@ -36,9 +33,9 @@ class AbilityScale:
     def scores(self, ladder: Measurements, losses: Floats) -> Scores:
         found = abilities(ladder, accuracy_variance(ladder), self.link)
         if found is None:
-            raise NoScoreError("every question was always answered: nothing is left to forecast")
+            raise NoScoreError(because("always_answered"))
         self.abilities_ = found
-        floor = NOISE_FLOOR / 0.35
+        floor = settings.NOISE_FLOOR / settings.ABILITY_SLOPE
         sigma = np.sqrt(found.variance + floor**2)
         late = ladder.compute >= np.unique(ladder.compute)[-3]
         return whole(found.values, sigma / np.sqrt(np.where(late, self.recent, 1.0)))

@@ -1,4 +1,4 @@
-"""The rivals' own laws, in the form that `fitting.fit` takes (see `engine.laws`).
+"""The baselines' own laws, in the form that `fitting.fit` takes (see `engine.laws`).
 
 As there, x = log(C / C_ref).  What a law's values are (accuracy, a loss, an ability) is the
 business of who fits it.
@@ -189,7 +189,7 @@ class BrokenPowerLaw:
     def upper(self) -> Floats:
         return np.array([0.99, 10.0, _STEEPEST, _STEEPEST, 60.0, 10.0])
 
-    def charge(self, scale: float, rest: float) -> Floats:
+    def ridge_penalty(self, scale: float, rest: float) -> Floats:
         """(6,) for `fitting.fit`: (c / scale)^2 on both slopes, (a / rest)^2 on the error that
         stays, nothing on the others."""
         each = {"a": rest**-2, "c0": scale**-2, "c1": scale**-2}

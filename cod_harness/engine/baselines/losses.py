@@ -7,19 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from cod_harness.engine import settings
 from cod_harness.engine.arrays import Floats
 from cod_harness.engine.baselines.laws import SigmoidLaw
-from cod_harness.engine.baselines.scales import (
-    NOISE_FLOOR,
-    NoScoreError,
-    Scores,
-    accuracy_variance,
-    whole,
-)
+from cod_harness.engine.baselines.scales import NoScoreError, Scores, whole
 from cod_harness.engine.fitting import fit
+from cod_harness.engine.intervals import accuracy_variance
 from cod_harness.engine.measurements import Measurements
-
-LOSS_NOISE = 0.01  # what models miss a loss law by, as a share of the loss
+from cod_harness.engine.verdicts import because
 
 # From loss to accuracy, both falling.  The first runs from 1 to 0; the second has a floor and a
 # ceiling of its own, as the multiple-choice tasks need for which it was made.
@@ -41,18 +36,17 @@ class LossScale:
     def scores(self, ladder: Measurements, losses: Floats) -> Scores:
         unknown = np.flatnonzero(~(losses > 0))
         if len(unknown):
-            count = f"{len(unknown)} of {len(losses)}" if len(unknown) < len(losses) else "none"
-            said = "rungs have no loss" if len(unknown) < len(losses) else "of the rungs has a loss"
-            raise NoScoreError(f"{count} {said}: give `loss:` in the ladder file")
+            missing = because("no_losses", unknown=len(unknown), rungs=len(losses))
+            raise NoScoreError(missing)
         accuracy = ladder.rates.mean(axis=0)
-        self.learn(losses, accuracy, np.sqrt(accuracy_variance(ladder) + NOISE_FLOOR**2))
-        return whole(losses, LOSS_NOISE * losses)
+        self.learn(losses, accuracy, np.sqrt(accuracy_variance(ladder) + settings.NOISE_FLOOR**2))
+        return whole(losses, settings.LOSS_NOISE * losses)
 
     def learn(self, losses: Floats, accuracy: Floats, sigma: Floats) -> None:
         """Fit the second step to (loss, accuracy) points (m,) with standard deviations (m,)."""
         if self.ideal:
             losses, accuracy = np.append(losses, 0.0), np.append(accuracy, 1.0)
-            sigma = np.append(sigma, NOISE_FLOOR)
+            sigma = np.append(sigma, settings.NOISE_FLOOR)
         self.middle_ = float(losses.mean())
         found = fit(self.step, losses - self.middle_, accuracy[None], sigma[None])
         self.theta_ = found.theta[0]

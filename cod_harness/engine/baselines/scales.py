@@ -11,13 +11,12 @@ from typing import Protocol
 
 import numpy as np
 
-from cod_harness.engine.arrays import Bools, Floats
-from cod_harness.engine.intervals import sampling_variance
+from cod_harness.engine import settings
+from cod_harness.engine.arrays import Floats
+from cod_harness.engine.intervals import accuracy_variance
 from cod_harness.engine.measurements import Measurements
+from cod_harness.engine.verdicts import Reason
 
-# What models miss their trend by, at least: accuracy; and, where a law is fitted to a logarithm
-# of accuracy, that times the logarithm's slope at an accuracy of a half.
-NOISE_FLOOR = 0.02
 _IGNORED = 1e6  # standard deviation of a score that must not count
 
 
@@ -48,14 +47,18 @@ class Scale(Protocol):
 
 
 class NoScoreError(Exception):
-    """Why a ladder has no scores; becomes the reason of an abstention."""
+    """A ladder has no scores; ``reason`` becomes that of an abstention."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class AccuracyScale:
     """Accuracy itself."""
 
     def scores(self, ladder: Measurements, losses: Floats) -> Scores:
-        sigma = np.sqrt(accuracy_variance(ladder) + NOISE_FLOOR**2)
+        sigma = np.sqrt(accuracy_variance(ladder) + settings.NOISE_FLOOR**2)
         return whole(ladder.rates.mean(axis=0), sigma)
 
     def accuracy(self, score: Floats) -> Floats:
@@ -77,7 +80,8 @@ class NegLogScale:
     def scores(self, ladder: Measurements, losses: Floats) -> Scores:
         accuracy = off_the_ends(ladder)
         sampling = accuracy_variance(ladder) / accuracy**2
-        return whole(-np.log(accuracy), np.sqrt(sampling + (NOISE_FLOOR / 0.5) ** 2))
+        # The floor on a logarithm is that on accuracy times its slope at an accuracy of a half.
+        return whole(-np.log(accuracy), np.sqrt(sampling + (settings.NOISE_FLOOR / 0.5) ** 2))
 
     def accuracy(self, score: Floats) -> Floats:
         return np.exp(-np.maximum(score, 0.0))
@@ -90,7 +94,7 @@ class LogNegLogScale:
         accuracy = off_the_ends(ladder)
         loss = -np.log(accuracy)
         sampling = accuracy_variance(ladder) / (accuracy * loss) ** 2
-        floor = NOISE_FLOOR / (0.5 * np.log(2.0))
+        floor = settings.NOISE_FLOOR / (0.5 * np.log(2.0))
         return whole(-np.log(loss), np.sqrt(sampling + floor**2))
 
     def accuracy(self, score: Floats) -> Floats:
@@ -100,12 +104,6 @@ class LogNegLogScale:
 def whole(values: Floats, sigma: Floats) -> Scores:
     """Scores (m,) of the whole benchmark."""
     return Scores(values[None], sigma[None], np.ones(1))
-
-
-def accuracy_variance(ladder: Measurements) -> Floats:
-    """Variance (m,) of the whole benchmark's accuracies from drawing answers."""
-    everything: Bools = np.ones(len(ladder.rates), dtype=bool)
-    return sampling_variance(ladder, everything)
 
 
 def off_the_ends(ladder: Measurements) -> Floats:

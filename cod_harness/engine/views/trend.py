@@ -4,7 +4,7 @@ Ladders do not keep to one straight line: what a benchmark needs is learnt faste
 of the ladder than on another, and rungs miss their trend on their own account.  So ability is
 taken as a Gaussian process over x = log C: a line, plus a slope that wanders (an integrated Wiener
 process), plus noise of a rung's own.  How much of either a ladder has, it shows little itself; both
-are integrated over, under priors.  Where rungs lie on a bend, the last ones carry the forecast;
+are marginalised, under priors.  Where rungs lie on a bend, the last ones carry the forecast;
 where they scatter about a line, all do.  The forecast's spread grows with the distance.
 """
 
@@ -14,16 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cod_harness.engine import settings
 from cod_harness.engine.arrays import Floats
 
-# Per e-fold of compute, in units of ability; judgements, checked on backtests: halving or
-# doubling any of them moves no ladder's mean error by more than a point.
-SLOPE, SLOPE_SPREAD = 0.35, 0.5
-NOISE, BEND = 0.12, 0.1  # middle of the priors, lognormal with sd 1
+# Where the integrals over both priors are taken.
 _NOISES = np.array([0.03, 0.06, 0.12, 0.25, 0.5, 1.0])
 _BENDS = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.4])
-_LEAST_BEND = 0.01  # where the prior puts a bend of 0
-_LEVEL_VARIANCE = 100.0  # of the line's height: as good as unknown
 
 
 @dataclass(frozen=True)
@@ -51,17 +47,17 @@ def forecast_spread(x: Floats, ability: Floats, variance: Floats, x_target: floa
     compute, above x.min().
     """
     noise, bend = (part.ravel() for part in np.meshgrid(_NOISES, _BENDS, indexing="ij"))
-    prior = -0.5 * np.log(noise / NOISE) ** 2
-    prior -= 0.5 * np.log(np.maximum(bend, _LEAST_BEND) / BEND) ** 2
+    prior = -0.5 * np.log(noise / settings.TREND_NOISE) ** 2
+    prior -= 0.5 * np.log(np.maximum(bend, settings.LEAST_BEND) / settings.TREND_BEND) ** 2
     m = len(x)
     place = np.append(x, x_target) - x.min()
     about_last = place - place[m - 1]
-    line = _LEVEL_VARIANCE + SLOPE_SPREAD**2 * np.outer(about_last, about_last)
+    line = settings.LEVEL_VARIANCE + settings.SLOPE_SPREAD**2 * np.outer(about_last, about_last)
     least = np.minimum.outer(place, place)
     apart = np.abs(np.subtract.outer(place, place))
     wander = least**3 / 3.0 + apart * least**2 / 2.0
     covariance = line + bend[:, None, None] ** 2 * wander
-    expected = SLOPE * about_last
+    expected = settings.SLOPE * about_last
     measured = covariance[:, :m, :m] + (variance + noise[:, None] ** 2)[..., None] * np.eye(m)
     root = np.linalg.cholesky(measured)
     residual = np.broadcast_to(ability - expected[:m], (len(noise), m))

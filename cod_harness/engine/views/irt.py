@@ -4,8 +4,8 @@ With c = g = 0 a question follows exp(-a C^-b) = exp(-exp(d - theta)), d = log a
 and theta = b log C the ability of the model, common to all questions.  Here theta is free at every
 rung and the difficulties are a population on a grid; both are estimated by marginal maximum
 likelihood from the counts of right answers.  No question is set aside, be it never answered, and
-none is chosen for its luck: what a clustering of few draws mistakes for emergence is integrated
-out.
+none is chosen for its luck: what a clustering of few draws mistakes for emergence is
+marginalised.
 """
 
 from __future__ import annotations
@@ -16,19 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from cod_harness.engine import settings
 from cod_harness.engine.arrays import Floats
 from cod_harness.engine.measurements import Measurements
 
 Link = Callable[[Floats], Floats]
 
 GRID = np.linspace(-8.0, 8.0, 49)  # difficulties
-_SMOOTH = 0.75  # sd of the kernel that smooths the population, in units of ability
 _ROUNDS = 40
 _ENOUGH = 5e-3  # largest change of an ability in a round at which the rounds end
 _REACH = 7.0  # abilities are kept within +- this
-# Questions are not exactly of one dimension: more draws than this, or an analytic rate, say no
-# more about a question's place among the others.
-_MOST_DRAWS = 16.0
 _STEP = 1e-3  # of numerical slopes
 
 
@@ -65,7 +62,8 @@ def abilities(ladder: Measurements, sampling: Floats, link: Link = log_log) -> A
 
     sampling (m,): variance of the rungs' accuracy from drawing answers.
     """
-    draws = np.where(ladder.n_samples > 0, np.minimum(ladder.n_samples, _MOST_DRAWS), _MOST_DRAWS)
+    most = settings.MOST_DRAWS
+    draws = np.where(ladder.n_samples > 0, np.minimum(ladder.n_samples, most), most)
     # Questions of the same answers are one row: with one draw each there are few of them.
     rows, counts = np.unique(np.hstack([ladder.rates, draws]), axis=0, return_counts=True)
     rates, draws = np.hsplit(rows, 2)
@@ -77,7 +75,7 @@ def abilities(ladder: Measurements, sampling: Floats, link: Link = log_log) -> A
         values, masses = estimated(right, wrong, counts.astype(float), link)
     found = Abilities(values, np.zeros_like(values), masses, link)
     slope = (found.accuracy(values + _STEP) - found.accuracy(values - _STEP)) / (2.0 * _STEP)
-    return Abilities(values, sampling / np.maximum(slope, 0.02) ** 2, masses, link)
+    return Abilities(values, sampling / np.maximum(slope, settings.LEAST_SLOPE) ** 2, masses, link)
 
 
 def estimated(right: Floats, wrong: Floats, counts: Floats, link: Link) -> tuple[Floats, Floats]:
@@ -89,7 +87,7 @@ def estimated(right: Floats, wrong: Floats, counts: Floats, link: Link) -> tuple
     ability = np.log(share) - np.log1p(-share)
     ability -= ability.mean()
     masses = np.full(len(GRID), 1.0 / len(GRID))
-    kernel = np.exp(-0.5 * ((GRID[:, None] - GRID) / _SMOOTH) ** 2)
+    kernel = np.exp(-0.5 * ((GRID[:, None] - GRID) / settings.POPULATION_SMOOTH) ** 2)
     kernel /= kernel.sum(axis=0)
     for _ in range(_ROUNDS):
         chance = np.clip(link(ability[:, None] - GRID), 1e-9, 1.0 - 1e-9)

@@ -14,20 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
+from cod_harness.engine import settings
 from cod_harness.engine.arrays import Floats
 from cod_harness.engine.forecast import Part
-from cod_harness.engine.irt import log_log
-
-ONE_SD = 0.6827  # probability within a standard deviation of a normal distribution's mean
-# Judged on backtests, where a half or double of any of them moves no ladder's mean error by more
-# than half a point.
-CLUSTERS_WIDEN = 1.5  # the refits keep the choice of clusters, and are too sure by about this
-COARSE = 0.1  # accuracy at a half by which one curve may miss a benchmark of many kinds
-LEAST_SD = 0.1  # of any view: no law is exact; 3.5 points of accuracy at a half
-# 90 % intervals so widened hold about 90 % of what backtests measured.
-WIDEN = 0.9
-_DEGREES = 5.0  # of the t-distribution: misses have heavy tails
-_ENDS = 0.003  # accuracies are kept this far from 0 and 1
+from cod_harness.engine.intervals import bernoulli_scale
+from cod_harness.engine.views.irt import log_log
 
 
 @dataclass(frozen=True)
@@ -44,26 +35,27 @@ class View:
 
 
 def view(mean: float, low: float, high: float, widen: float = 1.0, coarse: float = 0.0) -> View:
-    """A view from an accuracy and its central interval at `ONE_SD`, the sd times ``widen``.
+    """A view from an accuracy and its central interval at `settings.ONE_SD`, the sd widened.
 
-    coarse: doubt in accuracy, at an accuracy of a half.
+    widen: factor of the sd; coarse: doubt in accuracy, at an accuracy of a half.
     """
     centre, bottom, top = (_scaled(value) for value in (mean, low, high))
-    inside = float(np.clip(mean, _ENDS, 1.0 - _ENDS))
-    doubt = coarse * 2.0 * np.sqrt(inside * (1.0 - inside)) / (inside * -np.log(inside))
+    inside = _inside(mean)
+    # Over the slope of accuracy on the scale of ability.
+    doubt = coarse * float(bernoulli_scale(inside)) / (inside * -np.log(inside))
     return View(centre, widen * (top - bottom) / 2.0, float(doubt))
 
 
 def weights(views: Sequence[View]) -> Floats:
     """(views,), by certainty, sum 1."""
-    sure = np.array([1.0 / (one.sd**2 + LEAST_SD**2 + one.doubt**2) for one in views])
+    sure = np.array([1.0 / (one.sd**2 + settings.LEAST_SD**2 + one.doubt**2) for one in views])
     return np.asarray(sure / sure.sum())
 
 
 def pooled(views: Sequence[View]) -> View:
     """The views weighted by their certainty; their disagreement adds to the spread."""
     centres = np.array([one.centre for one in views])
-    variances = np.array([one.sd for one in views]) ** 2 + LEAST_SD**2
+    variances = np.array([one.sd for one in views]) ** 2 + settings.LEAST_SD**2
     weight = weights(views)
     centre = float(weight @ centres)
     return View(centre, float(np.sqrt(weight @ (variances + (centres - centre) ** 2))))
@@ -81,12 +73,16 @@ def parts(views: Mapping[str, View]) -> dict[str, Part]:
 
 def accuracies(pool: View, level: float) -> tuple[float, float, float]:
     """Low end, middle and high end of the central interval, accuracies in [0, 1]."""
-    reach = WIDEN * pool.sd * float(student.ppf(0.5 + level / 2.0, _DEGREES))
+    quantile = float(student.ppf(0.5 + level / 2.0, settings.POOL_DEGREES))
+    reach = settings.POOL_WIDEN * pool.sd * quantile
     low, mean, high = log_log(pool.centre + np.array([-reach, 0.0, reach]))
     return float(low), float(mean), float(high)
 
 
 def _scaled(accuracy: float) -> float:
     """-log(-log accuracy), the ends kept finite."""
-    inside = float(np.clip(accuracy, _ENDS, 1.0 - _ENDS))
-    return float(-np.log(-np.log(inside)))
+    return float(-np.log(-np.log(_inside(accuracy))))
+
+
+def _inside(accuracy: float) -> float:
+    return float(np.clip(accuracy, settings.POOL_ENDS, 1.0 - settings.POOL_ENDS))
