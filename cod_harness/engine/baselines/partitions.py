@@ -58,9 +58,9 @@ def improved_k_means(rows: Floats) -> Ints:
     """K-Means with the largest k whose smallest cluster keeps about ten rows (A.1).
 
     The size of the smallest cluster is taken to fall with k, which makes the largest k a matter of
-    doubling and halving.  Rows farther than `settings.FAR_FROM_CENTRES` times the mean distance to
-    the centres from every centre are outliers, but a cluster keeps its ten nearest rows.  Fewer
-    than ten rows make no cluster.
+    doubling and halving.  Rows farther than `settings.FAR_FROM_CENTRES` times the mean
+    distance to the centres from every centre are outliers, but a cluster keeps its ten nearest
+    rows.  Fewer than ten rows make no cluster.
     """
     least = settings.MIN_CLUSTER_SIZE
     if len(rows) < least:
