@@ -52,7 +52,9 @@ def test_published_parameters_come_back():
     np.testing.assert_array_equal(one.rates, [0.0, 0.01, 0.02, 0.03])
     # Eq. 4 by hand at 400 BB: sqrt(400) = 20, 16 / 20 = 0.8.
     assert one.curve(400 * BB) == pytest.approx(0.1 + 0.9 * np.exp(-0.8 - 0.05), rel=1e-12)
-    assert one.curve([1e-90, 100 * BB]) == pytest.approx([0.1, 0.1 + 0.9 * np.exp(-1.65)], rel=1e-12)
+    assert one.curve([1e-90, 100 * BB]) == pytest.approx(
+        [0.1, 0.1 + 0.9 * np.exp(-1.65)], rel=1e-12
+    )
 
 
 def test_thresholds_are_those_of_the_paper():
