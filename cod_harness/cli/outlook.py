@@ -13,9 +13,6 @@ from cod_harness.progress import progress_bar
 if TYPE_CHECKING:
     from cod_harness.evaluation.forecasts import Document
 
-# Three law parameters and at least one point to spare (method.md, section 3).
-FEWEST_RUNGS = 4
-
 
 @dataclass(frozen=True)
 class Made:
@@ -52,21 +49,24 @@ class Outlook:
 def make_forecast(folder: Path, ladder: Ladder, allow_mismatch: bool = False) -> Made | None:
     """Forecast the ladder's targets from a folder; JSON and page go into it.
 
-    None while fewer than four rungs have been measured, or if the ladder names no target. Raises
-    InputError where the pass rates cannot be used.
+    None while fewer rungs have been measured than a forecast needs, or if the ladder names no
+    target. Raises InputError where the pass rates cannot be used.
     """
+    from cod_harness.engine.measurements import MIN_RUNGS
     from cod_harness.evaluation.forecasts import forecast_document, write_document
     from cod_harness.ladder.read_passrates import read_passrates
-    from cod_harness.ladder.store import stores_of
+    from cod_harness.ladder.store import stores_in
     from cod_harness.report.page.beside import page_beside
 
-    stores = stores_of(folder, ladder.name)
+    stores, unreadable = stores_in(folder, ladder.name)
+    for problem in unreadable:
+        say(f"left out: {problem}")
     rungs = {model.name for model in ladder.rungs}
-    measured = {str(settings.get("rung")) for settings in stores.values()} & rungs
-    if len(measured) < FEWEST_RUNGS or not ladder.targets:
+    measured = {model for store in stores for model, _, _ in store.captures()} & rungs
+    if len(measured) < MIN_RUNGS or not ladder.targets:
         return None
     # Only this ladder's stores: another ladder's runs may share the folder.
-    rates = read_passrates(list(stores), ladder)
+    rates = read_passrates([store.path for store in stores], ladder)
     command = ["cod-harness", "forecast", str(folder), "--ladder", str(ladder.path or ladder.name)]
     command += ["--allow-mismatch"] if allow_mismatch else []
     with progress_bar("forecast", "task") as progress:

@@ -174,7 +174,7 @@ class _LadderFile:
                 models[section].append(model)
         if not models["rungs"]:
             node = top["rungs"][1] if "rungs" in top else None
-            raise self.fault(node, "there are no rungs; list at least four models under `rungs:`")
+            raise self.fault(node, "there are no rungs; list the small models under `rungs:`")
         return Ladder(
             name=name,
             rungs=tuple(sorted(models["rungs"], key=lambda model: model.compute or 0.0)),

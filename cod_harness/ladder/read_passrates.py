@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.files import date_stamp, file_date, passrate_files
+from cod_harness.ladder.files import passrate_files
 from cod_harness.ladder.groups import with_groups
 from cod_harness.ladder.manifest import Ladder
+from cod_harness.ladder.newest import Replaced, newest
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.rate_table import KEY_COLUMNS, describe_key, read_table
-from cod_harness.ladder.store import Settings, is_store, read_store, runs_of
+from cod_harness.ladder.store import Capture, Settings, Store, model_of, open_store
 
-_CAPTURE = ("model", "checkpoint", "task")
-Capture = tuple[str, str, str]
-
-
-@dataclass(frozen=True)
-class _Source:
-    path: Path
-    frame: pd.DataFrame
-    settings: Settings | None  # None for a table
-    date: str
+CAPTURE_COLUMNS = ("model", "checkpoint", "task")
+Measured = tuple[Path, pd.DataFrame]
+"""A file and its rows."""
 
 
 def read_passrates(
@@ -52,14 +44,19 @@ def read_passrates(
         paths = [paths]
     if not paths:
         raise InputError("no pass rates given; name an output folder, a .parquet or a .csv file")
-    sources = [_read(path) for path in _files([Path(path) for path in paths])]
-    if ladder is not None:
-        for source in sources:
-            _check_models(source, ladder)
-    stores = [source for source in sources if source.settings is not None]
-    tables = [source for source in sources if source.settings is None]
+    stores: list[tuple[Store, pd.DataFrame]] = []
+    tables: list[Measured] = []
+    for path in _files([Path(path) for path in paths]):
+        store = open_store(path) if path.suffix.lower() == ".parquet" else None
+        frame = read_table(path) if store is None else store.rows()
+        if ladder is not None:
+            _check_models(path, frame, ladder)
+        if store is None:
+            tables.append((path, frame))
+        else:
+            stores.append((store, frame))
     frames, settings, notes = _newest(stores)
-    frames += [(table.path, table.frame) for table in tables]
+    frames += tables
     if len(frames) == 1:
         return PassRates.of_checked(with_groups(frames[0][1], settings), settings, notes)
     whole = pd.concat([frame for _, frame in frames], ignore_index=True)
@@ -94,83 +91,80 @@ def _nothing_in(folder: Path) -> str:
     return f"{start}; is it the --output_path of `cod-harness run`?"
 
 
-def _read(path: Path) -> _Source:
-    if path.suffix.lower() == ".parquet" and is_store(path):
-        frame, settings = read_store(path)
-        # A file that was renamed has no date in its name; the file system's serves.
-        changed = datetime.fromtimestamp(path.stat().st_mtime)
-        return _Source(path, frame, settings, file_date(path) or date_stamp(changed))
-    return _Source(path, read_table(path), None, "")
-
-
-def _check_models(source: _Source, ladder: Ladder) -> None:
+def _check_models(path: Path, frame: pd.DataFrame, ladder: Ladder) -> None:
     known = {model.name for model in ladder.models}
-    unknown = ~source.frame["model"].isin(known)
+    unknown = ~frame["model"].isin(known)
     if not unknown.any():
         return
     row = int(np.argmax(unknown.to_numpy()))
-    name = source.frame["model"].iloc[row]
-    others = source.frame["model"][unknown].nunique() - 1
+    name = frame["model"].iloc[row]
+    others = frame["model"][unknown].nunique() - 1
     also = f" (nor are {others} more)" if others else ""
     raise InputError(
-        f"{source.path}: row {row + 1}: the model {name!r} is not in the ladder "
+        f"{path}: row {row + 1}: the model {name!r} is not in the ladder "
         f"{ladder.path or ladder.name}{also}; add it there or take its rows out"
     )
 
 
 def _newest(
-    stores: Sequence[_Source],
-) -> tuple[list[tuple[Path, pd.DataFrame]], list[Settings], list[str]]:
-    """The newest capture of each (model, checkpoint, task), with the settings of those."""
-    owner: dict[Capture, Path] = {}
-    frames: list[tuple[Path, pd.DataFrame]] = []
+    stores: Sequence[tuple[Store, pd.DataFrame]],
+) -> tuple[list[Measured], list[Settings], list[str]]:
+    """The newest capture of each (model, checkpoint, task), with the settings of those.
+
+    What was captured is told by the rows: a store may hold rows of tables without settings.
+    """
+    ordered = sorted(stores, key=lambda found: found[0].order)
+    kept, replaced = newest(
+        ((capture, store) for store, frame in ordered for capture in captures_in(frame)),
+        date=lambda store: store.order,
+    )
+    stale: dict[Store, list[Replaced[Capture, Store]]] = {}
+    for one in replaced:
+        stale.setdefault(one.stale, []).append(one)
+    frames: list[Measured] = []
     settings: list[Settings] = []
-    notes: list[str] = []
-    for store in sorted(stores, key=lambda source: (source.date, str(source.path)), reverse=True):
-        captures = [
-            (str(model), str(checkpoint), str(task))
-            for model, checkpoint, task in store.frame[list(_CAPTURE)]
-            .drop_duplicates()
-            .itertuples(index=False)
-        ]
-        kept = {capture for capture in captures if capture not in owner}
-        replaced = sorted(set(captures) - kept)
-        if replaced:
-            newer = sorted({owner[capture].name for capture in replaced})
-            tasks = sorted({task for _, _, task in replaced})
-            models = sorted({model for model, _, _ in replaced})
-            notes.append(
-                f"{store.path}: {', '.join(tasks)} on {', '.join(models)} not used, "
-                f"captured again in {', '.join(newer)}"
-            )
-        owner.update(dict.fromkeys(kept, store.path))
-        if kept:
-            frames.append((store.path, _rows_of(store.frame, kept) if replaced else store.frame))
-            settings += _settings_of(store, kept)
-    frames.reverse()
-    settings.reverse()
-    return frames, settings, notes
+    for store, frame in ordered:
+        captures = {capture for capture, owner in kept.items() if owner is store}
+        if captures:
+            frames.append((store.path, _rows_of(frame, captures) if store in stale else frame))
+            settings += _settings_of(store, captures)
+    return frames, settings, [_not_used(store, found) for store, found in stale.items()]
+
+
+def _not_used(store: Store, replaced: Sequence[Replaced[Capture, Store]]) -> str:
+    tasks = sorted({one.key[2] for one in replaced})
+    models = sorted({one.key[0] for one in replaced})
+    newer = sorted({one.newer.path.name for one in replaced})
+    return (
+        f"{store.path}: {', '.join(tasks)} on {', '.join(models)} not used, "
+        f"captured again in {', '.join(newer)}"
+    )
+
+
+def captures_in(frame: pd.DataFrame) -> list[Capture]:
+    """What a table of pass rates holds: (model, checkpoint, task), in order of appearance."""
+    found = frame[list(CAPTURE_COLUMNS)].drop_duplicates().itertuples(index=False)
+    return [(str(model), str(checkpoint), str(task)) for model, checkpoint, task in found]
 
 
 def _rows_of(frame: pd.DataFrame, captures: set[Capture]) -> pd.DataFrame:
-    wanted = pd.MultiIndex.from_tuples(sorted(captures), names=list(_CAPTURE))
-    inside = pd.MultiIndex.from_frame(frame[list(_CAPTURE)]).isin(wanted)
+    wanted = pd.MultiIndex.from_tuples(sorted(captures), names=list(CAPTURE_COLUMNS))
+    inside = pd.MultiIndex.from_frame(frame[list(CAPTURE_COLUMNS)]).isin(wanted)
     return frame[inside].reset_index(drop=True)
 
 
-def _settings_of(store: _Source, kept: set[Capture]) -> Iterator[Settings]:
-    for run in runs_of(store.settings or {}):
-        rung, checkpoint = str(run.get("rung") or ""), str(run.get("checkpoint") or "")
+def _settings_of(store: Store, kept: set[Capture]) -> Iterator[Settings]:
+    for run in store.runs():
         tasks = {
             task: about
             for task, about in (run.get("tasks") or {}).items()
-            if (rung, checkpoint, task) in kept
+            if (*model_of(run), task) in kept
         }
         if tasks:
             yield {**run, "tasks": tasks}
 
 
-def _check_repeated(frames: Sequence[tuple[Path, pd.DataFrame]], whole: pd.DataFrame) -> None:
+def _check_repeated(frames: Sequence[Measured], whole: pd.DataFrame) -> None:
     repeated = whole.duplicated(list(KEY_COLUMNS)).to_numpy()
     if not repeated.any():
         return

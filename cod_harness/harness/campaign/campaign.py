@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from cod_harness.harness.campaign.executors import Executor, Finished, RungJob
 from cod_harness.harness.campaign.progress import Progress
 from cod_harness.harness.capture import flags
 from cod_harness.ladder.manifest import Ladder
-from cod_harness.ladder.store import stores_of
+from cod_harness.ladder.newest import newest
+from cod_harness.ladder.store import model_of, stores_in
 from cod_harness.messages import say
 
 # Where the children's logs go, inside the output folder.
@@ -73,17 +74,26 @@ def unfinished(campaign: Campaign, jobs: Sequence[RungJob]) -> list[RungJob]:
     if not campaign.output.is_dir():
         return list(jobs)
     # The newest store of a model and task counts in the forecast; an older one covers nothing.
-    newest: dict[tuple[str, str, str], Mapping[str, Any]] = {}
-    for settings in stores_of(campaign.output, campaign.ladder.name).values():
-        request: Any = settings.get("request") or {}
-        for task in request.get("tasks", []):
-            key = (str(settings.get("rung")), str(settings.get("checkpoint") or ""), task)
-            newest[key] = request if settings.get("complete") else {}
+    stores, unreadable = stores_in(campaign.output, campaign.ladder.name)
+    for problem in unreadable:
+        say(f"left out: {problem}")
+    counting, _ = newest(
+        (
+            ((*model_of(store.settings), task), store)
+            for store in stores
+            for task in (store.settings.get("request") or {}).get("tasks", [])
+        ),
+        date=lambda store: store.order,
+    )
+    requests: dict[tuple[str, str, str], Any] = {
+        key: store.settings["request"] if store.settings.get("complete") else {}
+        for key, store in counting.items()
+    }
     left = []
     for job in jobs:
         options, rest = flags.take(job.command[4:])
         wanted = flags.request_of(rest, options.repeats, options.metrics)
-        done = [newest.get((str(options.rung), options.checkpoint, t)) for t in wanted["tasks"]]
+        done = [requests.get((str(options.rung), options.checkpoint, t)) for t in wanted["tasks"]]
         if not all(found and found.get("settings") == wanted["settings"] for found in done):
             left.append(job)
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import traceback
@@ -59,7 +60,7 @@ class Capture:
         self._names: list[str] = []
         self._tracker: Any = None
         self._entry: tuple[Model, str] | None = None
-        self._others = guards.Neighbours([], {})
+        self._others = guards.Neighbours()
         self._use_cache = False
         self._captured: record.Record | None = None
         self._follow_up = follow_up if options.forecast else None
@@ -134,12 +135,11 @@ class Capture:
         }
         guards.check_settings(settings, self._others)
         for name, task in tasks.items():
-            guards.after_building(
-                task,
-                lambda name=name, task=task: guards.check_prompts(  # type: ignore[misc]
-                    name, task, self._others.prompts
-                ),
-            )
+            guards.after_building(task, functools.partial(self._compare_prompts, name, task))
+
+    def _compare_prompts(self, name: str, task: Any) -> None:
+        for note in guards.check_prompts(name, task, self._others):
+            _say(note)
 
     def _collect(self, lm: Any, tasks: Mapping[str, Any], results: Any) -> None:
         """Score on the first process and put the `cod` key into the results."""

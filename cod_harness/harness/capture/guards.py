@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,45 @@ from cod_harness.errors import InputError
 from cod_harness.harness.capture.flags import CaptureOptions
 from cod_harness.harness.scoring.correctness import chosen
 from cod_harness.harness.scoring.repeats import pipelines
-from cod_harness.harness.scoring.responses import doc_hash, occurrence_names, text_hash
+from cod_harness.harness.scoring.responses import doc_hash, hash_of_all, occurrence_names, text_hash
+from cod_harness.ladder.compare import settings_differences
 from cod_harness.ladder.manifest import Ladder, Model
-
-Prompts = Mapping[tuple[str, str], tuple[str, str]]  # (task, question) -> (prompt hash, rung)
+from cod_harness.ladder.read_passrates import CAPTURE_COLUMNS
+from cod_harness.ladder.store import Capture, Store, newest_captures, stores_in
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """What other rungs of the ladder left in the same output folder."""
+    """What other rungs of the ladder left in the same output folder.
 
-    runs: Sequence[Mapping[str, Any]]
-    prompts: Prompts
+    runs: the settings of each capture. stores: where it lies; the rows are read when a task's
+    prompts are compared, and once; most are not read at all, as the hash of all prompts is the
+    same.
+    """
+
+    runs: Mapping[Capture, Mapping[str, Any]] = field(default_factory=dict)
+    stores: Mapping[Capture, Store] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    _prompts: dict[Path, dict[Capture, dict[str, str]]] = field(default_factory=dict)
+
+    def prompts(self, capture: Capture) -> dict[str, str]:
+        """Question -> hash of its prompt. Raises InputError where a store cannot be read."""
+        store = self.stores[capture]
+        if store.path not in self._prompts:
+            self._prompts[store.path] = _prompts_in(store)
+        return self._prompts[store.path].get(capture, {})
+
+
+def _prompts_in(store: Store) -> dict[Capture, dict[str, str]]:
+    frame = store.columns([*CAPTURE_COLUMNS, "question", "prompt_hash"])
+    questions, prompts = frame["question"].to_numpy(), frame["prompt_hash"].to_numpy()
+    places: dict[Any, Any] = frame.groupby(list(CAPTURE_COLUMNS), sort=False).indices
+    return {
+        (str(model), str(checkpoint), str(task)): dict(
+            zip(questions[rows], prompts[rows], strict=True)
+        )
+        for (model, checkpoint, task), rows in places.items()
+    }
 
 
 def rung_of(ladder: Ladder, options: CaptureOptions, names: Sequence[str]) -> tuple[Model, str]:
@@ -147,27 +173,18 @@ def neighbours(folder: Path, ladder: Ladder, rung: str, checkpoint: str) -> Neig
 
     A store that cannot be read is named in the notes: it is no reason to refuse a run.
     """
-    from cod_harness.ladder.files import passrate_files
-    from cod_harness.ladder.store import read_store
+    stores, unreadable = stores_in(folder, ladder.name) if folder.is_dir() else ([], [])
+    found, _ = newest_captures(stores)
+    others = {
+        capture: store for capture, store in found.items() if capture[:2] != (rung, checkpoint)
+    }
+    told = {store: store.captures() for store in stores}
+    runs = {capture: told[store][capture] for capture, store in others.items()}
+    return Neighbours(runs, others, [_not_compared(problem) for problem in unreadable])
 
-    runs: dict[tuple[str, str, str], Mapping[str, Any]] = {}
-    prompts: dict[tuple[str, str], tuple[str, str]] = {}
-    notes: list[str] = []
-    for path in passrate_files(folder) if folder.is_dir() else []:
-        try:
-            frame, settings = read_store(path)
-        except InputError as problem:
-            notes.append(f"{problem}; this run is not compared with it")
-            continue
-        key = (str(settings.get("rung")), str(settings.get("checkpoint") or ""))
-        if settings.get("ladder") != ladder.name or key == (rung, checkpoint):
-            continue
-        for task, about in settings.get("tasks", {}).items():
-            runs[key[0], key[1], task] = {**settings, "tasks": {task: about}}
-            rows = frame[frame["task"] == task]
-            for question, prompt in zip(rows["question"], rows["prompt_hash"], strict=True):
-                prompts[task, str(question)] = (str(prompt), key[0])
-    return Neighbours(list(runs.values()), prompts, notes)
+
+def _not_compared(problem: InputError) -> str:
+    return f"{problem}; this run is not compared with it"
 
 
 def check_settings(mine: Mapping[str, Any], others: Neighbours) -> None:
@@ -175,11 +192,10 @@ def check_settings(mine: Mapping[str, Any], others: Neighbours) -> None:
 
     mine: settings as in the store, for the tasks of this run.
     """
-    from cod_harness.ladder.compare import settings_differences
-
-    for other in others.runs:
+    for other in others.runs.values():
         told = [
-            {**run, "tasks": {task: _comparable(about) for task, about in run["tasks"].items()}}
+            {**run, "tasks": {task: _comparable(run["tasks"].get(task, {}))}}
+            for task in other["tasks"]
             for run in (mine, other)
         ]
         for difference in settings_differences(told):
@@ -192,27 +208,46 @@ def _comparable(about: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in about.items() if key not in ("prompt_hash", "questions")}
 
 
-def check_prompts(name: str, task: Any, prompts: Prompts) -> None:
+def check_prompts(name: str, task: Any, others: Neighbours) -> list[str]:
     """Refuse prompts that differ from another rung's for the same question.
 
     Called once the task has built its requests. Under several processes each checks its share.
+    Returns what could not be compared.
     """
+    theirs = [capture for capture in others.stores if capture[2] == name]
+    if not theirs:
+        return []
     first: dict[int, Any] = {}
     for instance in task.instances:
         if instance.doc_id not in first or instance.idx < first[instance.doc_id].idx:
             first[instance.doc_id] = instance
     ordered = [instance for _, instance in sorted(first.items())]
+    prompts = [text_hash(instance.arguments[0]) for instance in ordered]
+    of_all = hash_of_all(prompts)
+    told = {capture: others.runs[capture]["tasks"][name].get("prompt_hash") for capture in theirs}
+    theirs = [capture for capture in theirs if told[capture] != of_all]
+    if not theirs:
+        return []
+    # A prompt that is one of theirs belongs to the same question: no need to name the documents.
+    notes = []
+    known: dict[Capture, dict[str, str]] = {}
+    for capture in theirs:
+        try:
+            known[capture] = others.prompts(capture)
+        except InputError as problem:
+            notes.append(_not_compared(problem))
+    if all(set(prompts) <= set(found.values()) for found in known.values()):
+        return notes
     questions = occurrence_names(doc_hash(instance.doc) for instance in ordered)
-    differing = []
-    for question, instance in zip(questions, ordered, strict=True):
-        theirs = prompts.get((name, question))
-        if theirs and theirs[0] and theirs[0] != text_hash(instance.arguments[0]):
-            differing.append(theirs[1])
-    if differing:
-        raise InputError(
-            f"task {name}: {len(differing)} of {len(ordered)} prompts differ from those of rung "
-            f"{differing[0]}; check --num_fewshot, --limit, seeds and chat template; {_REMEDY}"
-        )
+    mine = dict(zip(questions, prompts, strict=True))
+    for capture, found in known.items():
+        differing = [q for q, prompt in mine.items() if found.get(q) and found[q] != prompt]
+        if differing:
+            raise InputError(
+                f"task {name}: {len(differing)} of {len(mine)} prompts differ from those of rung "
+                f"{capture[0]}; check --num_fewshot, --limit, seeds and chat template; {_REMEDY}"
+            )
+    return notes
 
 
 _REMEDY = "run them alike (or in another output folder), or say --cod-allow-mismatch"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,12 @@ from cod_harness.harness.capture import guards
 from cod_harness.harness.capture.flags import CaptureOptions
 from cod_harness.harness.scoring import repeats as scoring
 from cod_harness.harness.scoring.correctness import Correct
-from cod_harness.harness.scoring.responses import Answered, identical_share, question_names
+from cod_harness.harness.scoring.responses import (
+    Answered,
+    hash_of_all,
+    identical_share,
+    question_names,
+)
 from cod_harness.ladder.manifest import Ladder, Model
 
 SCHEMA = "cod-run/1"
@@ -57,7 +61,7 @@ class Record:
             about = self._analytic(name, task, documents, results)
         else:
             about = self._sampled(name, task, documents, choice, results)
-        digest = hashlib.sha256("".join(d.prompt_hash for d in documents).encode()).hexdigest()
+        digest = hash_of_all(document.prompt_hash for document in documents)
         # A task written in Python may know its version only as a class attribute.
         version = (results.get("versions") or {}).get(name, task.VERSION)
         self.tasks[name] = {

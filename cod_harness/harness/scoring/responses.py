@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -118,6 +119,11 @@ def occurrence_names(hashes: Iterable[str]) -> list[str]:
         seen[short] += 1
         names.append(short if seen[short] == 1 else f"{short}.{seen[short]}")
     return names
+
+
+def hash_of_all(prompts: Iterable[str]) -> str:
+    """One hash for all prompts of a task, out of their own in the order of the documents."""
+    return hashlib.sha256("".join(prompts).encode()).hexdigest()
 
 
 def doc_hash(doc: Any) -> str:
