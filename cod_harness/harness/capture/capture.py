@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from cod_harness.errors import InputError
 from cod_harness.harness.capture import guards, record
 from cod_harness.harness.capture.flags import CaptureOptions
+from cod_harness.harness.sampling.journal import Journal
+from cod_harness.harness.sampling.repeated import repeated_requests
 from cod_harness.harness.scoring.responses import answered, gathered, tasks_in
 from cod_harness.ladder.groups import pooled_groups
 from cod_harness.ladder.manifest import Ladder, Model
@@ -63,6 +65,7 @@ class Capture:
         self._others = guards.Neighbours()
         self._use_cache = False
         self._captured: record.Record | None = None
+        self._journal: Journal | None = None
         self._follow_up = follow_up if options.forecast else None
 
     # -- before the run ---------------------------------------------------------------------
@@ -111,7 +114,9 @@ class Capture:
         tasks = tasks_in(arguments["task_dict"])
         self._prepare(tasks, arguments)
         self.started = True
-        results = original()
+        keep = self._open_journal if self.options.journal and self.folder else None
+        with repeated_requests(lm, keep, self.options.n_max) as self._journal:
+            results = original()
         with self._kept("scoring the repeats"):
             self._collect(lm, tasks, results)
         return results
@@ -140,6 +145,14 @@ class Capture:
     def _compare_prompts(self, name: str, task: Any) -> None:
         for note in guards.check_prompts(name, task, self._others):
             _say(note)
+
+    def _open_journal(self, rank: int) -> Journal:
+        """Where this run's samples are kept until its results are written."""
+        assert self._entry is not None
+        assert self.folder is not None
+        model, checkpoint = self._entry
+        request = self.options.request or {"model": self._names}
+        return Journal(self.folder, model.name, checkpoint, dict(request), rank)
 
     def _collect(self, lm: Any, tasks: Mapping[str, Any], results: Any) -> None:
         """Score on the first process and put the `cod` key into the results."""
@@ -195,6 +208,8 @@ class Capture:
                 folder = folder / str(tracker.general_config_tracker.model_name_sanitized)
             path = folder / f"{PASSRATES_PREFIX}{date}{PASSRATES_SUFFIX}"
             self.store = write_passrates(path, captured.frame(), captured.settings())
+            if self._journal is not None:
+                self._journal.remove()
         if self.store is not None and self.folder is not None and self._follow_up is not None:
             with self._kept("logging the forecast to the tracker", "the files are not affected"):
                 self._follow_up.track(self.folder, self.ladder)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cod_harness.arguments import ArgumentParser
 from cod_harness.errors import InputError
+from cod_harness.harness.sampling.grouped_api import N_MAX
 
 _MODEL = frozenset({"--model", "-M", "--model_args", "-a"})
 # Harness flags that change where or how fast a run happens, never what it measures. They are left
@@ -48,8 +49,9 @@ class CaptureOptions:
     ladder: the ladder file. rung: name of the ladder entry this run measures; None means it is
     inferred from the model's name. checkpoint: name of a neighbouring checkpoint of that rung, ''
     for the rung itself. repeats: samples per question for every generating task; None leaves the
-    task's own. metrics: task -> (filter, metric) that counts as correct. request: what the run
-    measures, as typed (see `request_of`).
+    task's own. n_max: most samples in one request, 1 for one by one. journal: whether samples are
+    kept as they arrive. metrics: task -> (filter, metric) that counts as correct. request: what
+    the run measures, as typed (see `request_of`).
     """
 
     ladder: Path
@@ -61,6 +63,8 @@ class CaptureOptions:
     allow_mismatch: bool = False
     forecast: bool = True
     include_only: bool = False
+    n_max: int = N_MAX
+    journal: bool = True
     request: Mapping[str, list[str]] = field(default_factory=dict)
 
 
@@ -76,6 +80,17 @@ def parser() -> argparse.ArgumentParser:
     )
     group.add_argument(
         "--cod-repeats", metavar="K", help="samples per question for every generating task"
+    )
+    group.add_argument(
+        "--cod-n-max",
+        metavar="N",
+        default=str(N_MAX),
+        help="most samples asked for in one request; 1: one by one (default: %(default)s)",
+    )
+    group.add_argument(
+        "--cod-no-journal",
+        action="store_true",
+        help="do not keep samples on disk as they arrive, for a killed run to go on from",
     )
     group.add_argument(
         "--cod-metric",
@@ -130,13 +145,15 @@ def take(argv: Sequence[str]) -> tuple[CaptureOptions, list[str]]:
         allow_mismatch=ours.cod_allow_mismatch,
         forecast=not ours.cod_no_forecast,
         include_only=ours.cod_include_only,
+        n_max=repeats_of(ours.cod_n_max, "--cod-n-max"),
+        journal=not ours.cod_no_journal,
         request=request_of(rest, repeats, metrics),
     )
     return options, rest
 
 
 def from_environment(environ: Mapping[str, str]) -> CaptureOptions:
-    """Options for the plug-in form: COD_LADDER, COD_RUNG, COD_CHECKPOINT, COD_REPEATS.
+    """Options for the plug-in form: COD_LADDER, COD_RUNG, COD_CHECKPOINT, COD_REPEATS, COD_N_MAX.
 
     COD_METRIC holds choices separated by commas; COD_ALLOW_FRACTIONAL and COD_ALLOW_MISMATCH are
     set to 1. Raises InputError where COD_LADDER is missing or a value is malformed.
@@ -151,6 +168,7 @@ def from_environment(environ: Mapping[str, str]) -> CaptureOptions:
         checkpoint=environ.get("COD_CHECKPOINT", ""),
         repeats=repeats_of(repeats, "COD_REPEATS") if repeats else None,
         metrics=dict(metric_choice(text) for text in choices),
+        n_max=repeats_of(environ["COD_N_MAX"], "COD_N_MAX") if "COD_N_MAX" in environ else N_MAX,
         allow_fractional=environ.get("COD_ALLOW_FRACTIONAL") == "1",
         allow_mismatch=environ.get("COD_ALLOW_MISMATCH") == "1",
     )

@@ -122,6 +122,16 @@ def check_sampling(name: str, repeats: int, generation: Mapping[str, Any]) -> No
         )
 
 
+def check_counts(name: str, generation: Mapping[str, Any]) -> None:
+    """Refuse `n` among the generation settings: the harness keeps one choice of each answer."""
+    for word in ("n", "best_of", "num_return_sequences"):
+        if word in generation:
+            raise InputError(
+                f"task {name}: {word} among the generation settings loses or mixes answers; leave "
+                "it out, --cod-repeats asks for several"
+            )
+
+
 def check_task(
     name: str, task: Any, options: CaptureOptions, cache_requests: bool, use_cache: bool
 ) -> None:
@@ -143,6 +153,7 @@ def check_task(
     repeats = int(task.config.repeats or 1)
     generation = task.config.generation_kwargs or {}
     check_sampling(name, repeats, generation)
+    check_counts(name, generation)
     check_caches(
         repeats,
         cache_requests,
