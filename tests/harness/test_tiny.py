@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harness_runs import exact_rates
 
 import cod_harness.demo
 from cod_harness.demo import skills
@@ -85,17 +86,6 @@ def test_pass_rates_agree_with_exact_probabilities(network: NumpyLlama) -> None:
     assert len(z) > 300
     assert abs(z.mean()) < 4 / len(z) ** 0.5
     assert z.std() == pytest.approx(1, abs=0.1)
-
-
-def exact_rates(network: NumpyLlama, pairs: list[tuple[str, str]]) -> np.ndarray[Any, Any]:
-    """Probability of writing exactly each answer: one teacher-forced pass, top-p renormalised."""
-    rates = []
-    followed = network.log_probabilities([network.encode(p + a) for p, a in pairs])
-    for (_, answer), logs in zip(pairs, followed, strict=True):
-        ids = network.encode(answer + "\n")
-        p = nucleus(logs[-len(ids) :], 1.0, 0.7)
-        rates.append(p[np.arange(len(ids)), ids].prod())
-    return np.array(rates)
 
 
 def test_top_p_keeps_the_smallest_set_that_reaches_it() -> None:
