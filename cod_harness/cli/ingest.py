@@ -83,6 +83,7 @@ def main(words: Sequence[str]) -> int:
 
     from cod_harness.harness.capture.flags import metric_choice
     from cod_harness.harness.ingest.ingest import ingest
+    from cod_harness.harness.scoring import programs, sandbox
     from cod_harness.ladder.files import date_stamp
     from cod_harness.ladder.foreign_table import TableColumns
     from cod_harness.ladder.read_ladder import read_ladder
@@ -96,6 +97,8 @@ def main(words: Sequence[str]) -> int:
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"--include_path {folder}: no such folder; check the path")
+    if asked.confirm_run_unsafe_code and programs.allowed():
+        sandbox.found()  # said here, once, and not by every process
     rates = ingest(
         asked.paths,
         ladder,
