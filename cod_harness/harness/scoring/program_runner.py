@@ -193,7 +193,10 @@ def main() -> None:
         code = compile(text.decode("utf-8", "surrogatepass"), "<answer>", "exec")
     except BaseException:
         os._exit(1)
+    begun = _thread.allocate_lock()
+    begun.acquire()
     steps = (
+        functools.partial(begun.release),
         functools.partial(exec, code, module.__dict__),
         functools.partial(os.write, pipe, nonce),
         functools.partial(os._exit, 0),
@@ -205,7 +208,7 @@ def main() -> None:
     # One call of C after the other, so that no frame of ours stands below the program's.
     _thread.start_new_thread(deque, (itertools.starmap(call, [(step,) for step in steps]), 0))
     del steps, nonce
-    wait(0.001)
+    begun.acquire()
     while running():
         wait(0.002)
     end(1)
