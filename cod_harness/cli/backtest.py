@@ -73,8 +73,8 @@ def main(words: Sequence[str]) -> int:
     add_allow_mismatch(parser)
     asked = parser.parse_args(words)
 
-    from cod_harness.evaluation.backtest import backtest_document, write_backtest
-    from cod_harness.evaluation.forecasts import document_text
+    from cod_harness.documents.writing import json_text, write_record
+    from cod_harness.evaluation.backtest import BacktestOptions, backtest_ladder
     from cod_harness.ladder.files import write_whole
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
@@ -88,28 +88,30 @@ def main(words: Sequence[str]) -> int:
             raise InputError(f"--by {name}: there are {' and '.join(BY)}")
     ladder = read_ladder(asked.ladder)
     with progress_bar("backtest", "fit") as progress:
-        document = backtest_document(
+        backtest = backtest_ladder(
             read_passrates(asked.paths, ladder),
             ladder,
-            methods=None if asked.method is None else names(asked.method),
-            holdout=None if asked.holdout is None else whole("--holdout", asked.holdout),
-            level=share("--level", asked.level),
-            allow_mismatch=asked.allow_mismatch,
+            BacktestOptions(
+                methods=None if asked.method is None else names(asked.method),
+                holdout=None if asked.holdout is None else whole("--holdout", asked.holdout),
+                level=share("--level", asked.level),
+                allow_mismatch=asked.allow_mismatch,
+            ),
             processes=whole("--jobs", asked.jobs) if asked.jobs else os.cpu_count() or 1,
-            progress=progress,
             command=["cod-harness", "backtest", *words],
+            progress=progress,
         )
     if asked.json == "-":
-        sys.stdout.write(document_text(document))
+        sys.stdout.write(json_text(backtest))
         return 0
-    print(backtest_table(document, by))
+    print(backtest_table(backtest, by))
     written = drawn = None
     if asked.json:
-        written = write_whole(asked.json, document_text(document))
+        written = write_whole(asked.json, json_text(backtest))
     elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
-        written = write_backtest(document, asked.paths[0])
-        drawn = page_beside(document, Path(asked.paths[0]))
-    for note in document["settings"]["notes"]:
+        written = write_record(backtest, asked.paths[0])
+        drawn = page_beside(backtest, Path(asked.paths[0]))
+    for note in backtest.settings.notes:
         say(note)
     if written:
         say(f"backtest written to {written}")

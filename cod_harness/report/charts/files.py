@@ -5,26 +5,23 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cod_harness.errors import InputError
 from cod_harness.ladder.files import write_whole
 from cod_harness.report.charts.theme import COLOURS, concrete
-from cod_harness.report.page.page import charts_of
+from cod_harness.report.page.page import Document, charts_of
 
 _WIDTH = 640
 _SCALE = 2.0  # pixels of a PNG per unit
-
-Document = Mapping[str, Any]
 
 
 def write_charts(document: Document, folder: str | os.PathLike[str], kind: str) -> list[Path]:
     """Write each chart as `<task>_<chart>.<kind>`; files of an earlier time are replaced.
 
     Args:
-        document: a forecast or backtest document.
+        document: the record of a forecast or backtest.
         folder: made if it is missing.
         kind: "png" or "svg".
 

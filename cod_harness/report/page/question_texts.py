@@ -9,27 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from cod_harness.errors import InputError
+from cod_harness.evaluation.records.forecast import Forecasts
 
 _FIELDS = ("question", "problem", "query", "input", "prompt", "text", "passage", "sentence")
 _LONGEST = 240  # characters shown of a question
 _NAME = re.compile(r"samples_(.+)_\d{4}-\d{2}-\d{2}T.*\.jsonl")
 
 
-def question_texts(
-    document: Mapping[str, Any], paths: Sequence[str | Path]
-) -> dict[str, dict[str, str]]:
+def question_texts(document: Forecasts, paths: Sequence[str | Path]) -> dict[str, dict[str, str]]:
     """Per task the texts of its clusters' example questions, as far as the samples hold them.
 
     Args:
-        document: a `cod-forecast/1` document.
+        document: the record of a forecast.
         paths: `samples_*.jsonl` files, or folders with some anywhere below.
 
     Raises:
         InputError: a path is not there, is no log of samples, or holds none of the questions.
     """
     wanted = {
-        name: {one for cluster in task["clusters"] for one in cluster.get("examples", [])}
-        for name, task in document["tasks"].items()
+        name: {one for cluster in task.clusters for one in cluster.examples}
+        for name, task in document.tasks.items()
     }
     found: dict[str, dict[str, str]] = {}
     files = [file for path in paths for file in _files(Path(path))]
