@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "cli": {"harness", "report", "documents", "evaluation", "engine", "ladder", "demo"},
     "plugin": {"cli", "harness"},
     "__main__": {"cli"},
-    "__init__": {"engine", "ladder", "evaluation", "report"},
+    "python": {"report", "documents", "evaluation", "engine", "ladder"},
+    "__init__": {"engine", "ladder", "evaluation", "python"},
 }
 MOST_FILES = 15
 

@@ -13,6 +13,7 @@ from cod_harness.arguments import (
     add_sources,
     names,
 )
+from cod_harness.engine.methods import DEFAULT_METHOD, PAPER_METHOD
 from cod_harness.messages import say
 
 
@@ -32,7 +33,10 @@ def main(words: Sequence[str]) -> int:
         help="clustering, law, thresholds, map, anchors (default: all that the ladder allows)",
     )
     parser.add_argument(
-        "--base", metavar="METHOD", default="cod-paper", help="cod-paper (default) or cod"
+        "--base",
+        metavar="METHOD",
+        default=PAPER_METHOD,
+        help=f"{PAPER_METHOD} (default) or {DEFAULT_METHOD}",
     )
     parser.add_argument("--by-task", action="store_true", help="also the error of every forecast")
     add_json(parser)

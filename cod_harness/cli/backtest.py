@@ -17,6 +17,7 @@ from cod_harness.arguments import (
     share,
     whole,
 )
+from cod_harness.engine.settings import LEVEL
 from cod_harness.errors import InputError
 from cod_harness.messages import say
 
@@ -62,7 +63,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument(
         "--method", metavar="M,...", help="the first is what others are compared to (default: all)"
     )
-    parser.add_argument("--level", metavar="P", default="0.9", help="of the intervals (0.9)")
+    parser.add_argument(
+        "--level", metavar="P", default=str(LEVEL), help=f"of the intervals ({LEVEL:g})"
+    )
     parser.add_argument(
         "--by", metavar="task,target", default="", help="also mean errors per task or hidden model"
     )

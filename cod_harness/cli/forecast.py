@@ -16,6 +16,8 @@ from cod_harness.arguments import (
     parsed,
     share,
 )
+from cod_harness.engine.methods import DEFAULT_METHOD
+from cod_harness.engine.settings import LEVEL
 from cod_harness.errors import InputError
 from cod_harness.messages import detail, say
 
@@ -44,8 +46,12 @@ def main(words: Sequence[str]) -> int:
         help="hold checkpoints of a running job against the band: a CSV file with task, compute, "
         "accuracy and, if wanted, name",
     )
-    parser.add_argument("--method", metavar="M,...", default="cod", help="default: cod")
-    parser.add_argument("--level", metavar="P", default="0.9", help="of the interval (0.9)")
+    parser.add_argument(
+        "--method", metavar="M,...", default=DEFAULT_METHOD, help=f"default: {DEFAULT_METHOD}"
+    )
+    parser.add_argument(
+        "--level", metavar="P", default=str(LEVEL), help=f"of the interval ({LEVEL:g})"
+    )
     add_json(parser)
     add_allow_mismatch(parser)
     parser.add_argument(

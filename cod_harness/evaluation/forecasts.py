@@ -77,7 +77,7 @@ class ForecastOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class LadderForecast:
+class FittedForecasts:
     """The forecasts of a ladder's tasks, and the fitted models behind them.
 
     Attributes:
@@ -124,7 +124,7 @@ def forecast_ladder(
     options: ForecastOptions | None = None,
     command: Sequence[str] | None = None,
     progress: Progress = lambda done, total: None,
-) -> LadderForecast:
+) -> FittedForecasts:
     """Forecast every task of some pass rates for some targets.
 
     Each forecast is made from the rungs and anchors alone; a target's own rates are only set
@@ -192,7 +192,7 @@ def forecast_ladder(
         ),
         **provenance(),
     )
-    return LadderForecast(record, fits, rates, ladder)
+    return FittedForecasts(record, fits, rates, ladder)
 
 
 def chosen_methods(methods: Sequence[str], known: Mapping[str, Any]) -> tuple[str, ...]:
