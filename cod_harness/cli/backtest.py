@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from cod_harness.arguments import (
     share,
     whole,
 )
+from cod_harness.cores import cores
 from cod_harness.engine.settings import LEVEL
 from cod_harness.errors import InputError
 from cod_harness.messages import say
@@ -100,7 +100,7 @@ def main(words: Sequence[str]) -> int:
                 level=share("--level", asked.level),
                 allow_mismatch=asked.allow_mismatch,
             ),
-            processes=whole("--jobs", asked.jobs) if asked.jobs else os.cpu_count() or 1,
+            processes=whole("--jobs", asked.jobs) if asked.jobs else cores(),
             command=["cod-harness", "backtest", *words],
             progress=progress,
         )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cod_harness.arguments import ArgumentParser
+from cod_harness.cores import cores
 from cod_harness.demo.tasks import GROUP
 from cod_harness.task_folder import task_folder
 
@@ -39,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     # Nothing here is on a hub; two runs at a time share the cores better without BLAS threads.
     offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     os.environ.update(offline)
-    jobs = os.cpu_count() or 1
+    jobs = cores()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -28,10 +27,11 @@ from cod_harness.ladder.files import passrate_files
 from cod_harness.ladder.foreign_table import TableColumns
 from cod_harness.ladder.groups import pooled_groups
 from cod_harness.ladder.manifest import Ladder
+from cod_harness.ladder.newest import newest
 from cod_harness.ladder.passrates import PassRates
-from cod_harness.ladder.read_passrates import read_passrates
-
-_NAME = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
+from cod_harness.ladder.read_passrates import captures_in, read_passrates
+from cod_harness.ladder.samples_log import samples_files, task_and_date
+from cod_harness.ladder.store import Capture
 
 
 def ingest(
@@ -163,23 +163,20 @@ def _account(files: Sequence[Path], read: Sequence[FileRates]) -> list[str]:
     return lines
 
 
-def _covered(known: PassRates | None) -> set[tuple[str, str, str]]:
+def _covered(known: PassRates | None) -> set[Capture]:
     """(model, checkpoint, task) of what was captured or given as a table."""
-    if known is None:
-        return set()
-    columns = known.frame[["model", "checkpoint", "task"]].drop_duplicates()
-    return {(str(m), str(c), str(t)) for m, c, t in columns.itertuples(index=False)}
+    return set() if known is None else set(captures_in(known.frame))
 
 
 def _newest(
     files: Sequence[Path],
     ladder: Ladder,
     options: CaptureOptions,
-    covered: set[tuple[str, str, str]],
+    covered: set[Capture],
     notes: list[str],
 ) -> list[SampleFile]:
     """The newest samples of each model and task, apart from what is covered already."""
-    newest: dict[tuple[str, str, str], SampleFile] = {}
+    wanted: list[tuple[Capture, SampleFile]] = []
     for path in files:
         found = _identified(path, ladder, options, notes)
         if found is None:
@@ -188,13 +185,10 @@ def _newest(
         if key in covered:
             notes.append(f"{path}: not used, its pass rates are already in a file given or found")
             continue
-        older = newest.get(key)
-        if older is None or older.date <= found.date:
-            newest[key] = found
-        if older is not None:
-            stale = found if newest[key] is older else older
-            notes.append(f"{stale.path}: not used, {newest[key].path.name} is newer")
-    return list(newest.values())
+        wanted.append((key, found))
+    kept, replaced = newest(wanted, date=lambda found: found.date)
+    notes += [f"{one.stale.path}: not used, {one.newer.path.name} is newer" for one in replaced]
+    return list(kept.values())
 
 
 def _found(paths: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
@@ -204,7 +198,7 @@ def _found(paths: Sequence[Path]) -> tuple[list[Path], list[Path], list[Path]]:
     logs: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(path.rglob("samples_*.jsonl"))
+            inside = samples_files(path)
             of_inspect = sorted(path.rglob("*.eval"))
             # Captured pass rates hold every repeat: they come before logged samples.
             if passrate_files(path) or not (inside or of_inspect):
@@ -226,13 +220,14 @@ def _identified(
     path: Path, ladder: Ladder, options: CaptureOptions, notes: list[str]
 ) -> SampleFile | None:
     """Task, date and ladder entry of a samples file; None (with a note) for another model's."""
-    name = _NAME.fullmatch(path.name)
+    name = task_and_date(path)
     if name is None:
         raise InputError(
             f"{path}: not named samples_TASK_DATE.jsonl as the harness names its files; rename it "
             "or leave it out"
         )
-    results = _results(path, name["date"], notes)
+    task, date = name
+    results = _results(path, date, notes)
     model_args = (results.get("config") or {}).get("model_args")
     captured = results.get("cod") or {}
     try:
@@ -243,7 +238,7 @@ def _identified(
     except InputError as refusal:
         notes.append(f"{path}: not used: {refusal}")
         return None
-    return SampleFile(path, name["task"], name["date"], model.name, checkpoint, results)
+    return SampleFile(path, task, date, model.name, checkpoint, results)
 
 
 def _names(model_args: Any, folder: str) -> list[str]:

@@ -14,9 +14,8 @@ from cod_harness.harness.capture.flags import CaptureOptions
 from cod_harness.harness.capture.guards import choice_for, rung_of
 from cod_harness.harness.scoring.correctness import passed
 from cod_harness.ladder.manifest import Ladder
-
-Key = tuple[str, str, str]
-"""Model, checkpoint, task."""
+from cod_harness.ladder.newest import newest
+from cod_harness.ladder.store import Capture
 
 
 @dataclass
@@ -24,7 +23,7 @@ class LogRates:
     """Pass rates of one log: the rows of the table, and the run's settings as stores hold them."""
 
     path: Path
-    key: Key
+    key: Capture
     date: str
     rows: list[dict[str, Any]] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
@@ -38,28 +37,21 @@ def log_rates(
 
     Raises InputError where Inspect is not installed, or a file is no log of its.
     """
-    newest: dict[Key, LogRates] = {}
+    read: list[LogRates] = []
     for path in paths:
         try:
-            found = _of_one(path, ladder, options)
+            read.append(_of_one(path, ladder, options))
         except _NotUsed as reason:
             notes.append(f"{path}: not used: {reason}")
-            continue
-        older = newest.get(found.key)
-        if older is None or older.date <= found.date:
-            newest[found.key] = found
-        if older is not None:
-            stale = found if newest[found.key] is older else older
-            notes.append(f"{stale.path}: not used, {newest[found.key].path.name} is newer")
-    for found in newest.values():
+    kept, replaced = newest(((found.key, found) for found in read), date=lambda found: found.date)
+    notes += [f"{one.stale.path}: not used, {one.newer.path.name} is newer" for one in replaced]
+    for found in kept.values():
         if found.unscored:
             notes.append(f"{found.path}: {found.unscored} epochs of samples without a score")
     if paths:
-        questions = sum(len(found.rows) for found in newest.values())
-        notes.append(
-            f"{len(paths)} Inspect logs found, {len(newest)} used: {questions:,} questions"
-        )
-    return list(newest.values())
+        questions = sum(len(found.rows) for found in kept.values())
+        notes.append(f"{len(paths)} Inspect logs found, {len(kept)} used: {questions:,} questions")
+    return list(kept.values())
 
 
 class _NotUsed(Exception):

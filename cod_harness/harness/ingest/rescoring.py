@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from cod_harness.errors import InputError
-from cod_harness.harness.ingest.lines import Sample
 from cod_harness.harness.scoring import programs
 from cod_harness.harness.scoring import repeats as scoring
 from cod_harness.harness.scoring.correctness import Pipeline
 from cod_harness.harness.scoring.responses import Answered
 from cod_harness.harness.scoring.task_source import definition, named
+from cod_harness.ladder.samples_log import Sample
 from cod_harness.task_folder import task_folder
 
 # What a task is told about its data: one split, with the file's first document in it.
