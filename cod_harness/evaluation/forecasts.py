@@ -42,7 +42,7 @@ from cod_harness.evaluation.records.forecast import (
 )
 from cod_harness.evaluation.targets import Target, chosen_targets
 from cod_harness.evaluation.transfer import SavedClusters, document_hashes
-from cod_harness.ladder.compare import differences
+from cod_harness.ladder.compare import differences, refuse_serious
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 
@@ -214,12 +214,7 @@ def check_level(level: float) -> None:
 def mismatches(rates: PassRates, allowed: bool) -> list[str]:
     """What differs between runs that should have been alike, in sentences; if not allowed, raises
     InputError with the first."""
-    serious = [found for found in differences(rates) if found.kind != "missing"]
-    if serious and not allowed:
-        more = f" (and {len(serious) - 1} more differences)" if len(serious) > 1 else ""
-        raise InputError(
-            f"the runs differ: {serious[0]}{more}; run them alike or give --allow-mismatch"
-        )
+    serious = refuse_serious(differences(rates), allowed, "run them alike or give")
     return [str(found) for found in serious]
 
 
