@@ -25,7 +25,7 @@ def standalone(charts: Mapping[str, Any]) -> Any:
         for key in ("$schema", "background", "padding"):
             shared[key] = part.pop(key)
     whole = {**(parts[0] if len(parts) == 1 else {"vconcat": parts}), **shared}
-    kind = next((made for key, made in _KINDS.items() if key in whole), alt.Chart)
+    kind: Any = next((made for key, made in _KINDS.items() if key in whole), alt.Chart)
     return kind.from_dict(whole, validate=False)
 
 
