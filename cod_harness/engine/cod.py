@@ -6,6 +6,7 @@ The pipeline of the paper, top to bottom: features, cluster, fit, select, extrap
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +25,12 @@ from cod_harness.engine.measurements import (
     measurements,
 )
 from cod_harness.engine.recipe import Recipe
-from cod_harness.engine.selection import Cluster, judged_clusters
+from cod_harness.engine.selection import (
+    Cluster,
+    cluster_chart,
+    cluster_frame,
+    judged_clusters,
+)
 from cod_harness.engine.settings import LEVEL, OUTLIER
 from cod_harness.engine.verdicts import (
     Reason,
@@ -45,6 +51,9 @@ from cod_harness.engine.views.irt import abilities
 from cod_harness.engine.views.pooling import View, accuracies, parts, pooled, view
 from cod_harness.engine.views.refits import Replicates, replicates
 from cod_harness.engine.views.trend import forecast_spread
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class COD(Recipe):
@@ -76,6 +85,19 @@ class COD(Recipe):
     rung_accuracy_: Floats
     rung_error_: Floats
     compute_: Floats
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """The clusters and their laws: a row each, by id; only after `fit`."""
+        return cluster_frame(self.clusters_)
+
+    def plot(self, compute: float | None = None) -> Any:
+        """The clusters' mean pass rates and laws as an Altair chart; only after `fit`.
+
+        compute, FLOP, is where the laws end; ten times the largest model's if None.
+        """
+        end = 10.0 * float(self.compute_.max()) if compute is None else compute
+        return cluster_chart(self.clusters_, self.compute_, end)
 
     def fit(
         self,

@@ -11,7 +11,7 @@ import altair as alt
 from cod_harness.report.charts.theme import COLOURS, concrete
 
 WIDTH = 640
-_KINDS = {"vconcat": alt.VConcatChart, "layer": alt.LayerChart}
+_KINDS: dict[str, Any] = {"vconcat": alt.VConcatChart, "layer": alt.LayerChart}
 
 
 def standalone(charts: Mapping[str, Any]) -> Any:

@@ -87,7 +87,7 @@ def _forecast_content(document: Forecasts, texts: Texts) -> dict[str, Any]:
         "title": f"Forecast: {document.ladder.name}",
         "document": document,
         "method": methods[0],
-        "rivals": methods[1:],
+        "others": methods[1:],
         "heading": _heading(document),
         "targets": [_target(document, target, methods) for target in targets],
         "benchmarks": [
@@ -118,7 +118,7 @@ def _target(document: Forecasts, target: str, methods: Sequence[str]) -> dict[st
             {
                 "task": task,
                 "entry": first,
-                "rivals": [entries[name] for name in methods[1:] if name in entries],
+                "others": [entries[name] for name in methods[1:] if name in entries],
                 "trust": reading.trust(first),
                 "compared": reading.against_measured(first),
                 "verdict": reading.VERDICTS[first.verdict],
@@ -137,7 +137,7 @@ def _target(document: Forecasts, target: str, methods: Sequence[str]) -> dict[st
         "rows": rows,
         "summary": reading.summary(every),
         "measured": any(entry.observed is not None for entry in every),
-        "rivals": [
+        "errors": [
             {"method": name, "summary": _mean_error(document, target, name)} for name in methods
         ],
     }
