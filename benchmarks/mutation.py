@@ -38,9 +38,17 @@ SLOW_ONES = "not as_good_as_scipy and not scikit_learn_estimator and not whole_s
 ENGINE = "tests/engine/test_{}.py"
 # Tests of a module, where they are not named after it.
 TESTS: dict[str, list[str]] = {
-    "engine/settings": ["intervals", "verdicts", "selection", "irt", "trend", "pooling"],
+    "engine/settings": [
+        "settings",
+        "intervals",
+        "verdicts",
+        "selection",
+        "irt",
+        "trend",
+        "pooling",
+    ],
     "engine/sentences": ["verdicts"],
-    "engine/recipe": ["cod"],
+    "engine/recipe": ["settings", "cod"],
     "engine/arrays": ["cod"],
     "engine/forecast": ["verdicts"],
     "engine/clustering": ["clustering"],
