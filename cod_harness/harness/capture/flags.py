@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cod_harness.arguments import ArgumentParser
 from cod_harness.errors import InputError
+from cod_harness.harness.capture.shards import Share, share
 from cod_harness.harness.sampling.grouped_api import N_MAX
 
 _MODEL = frozenset({"--model", "-M", "--model_args", "-a"})
@@ -51,7 +52,8 @@ class CaptureOptions:
     for the rung itself. repeats: samples per question for every generating task; None leaves the
     task's own. n_max: most samples in one request, 1 for one by one. journal: whether samples are
     kept as they arrive. metrics: task -> (filter, metric) that counts as correct. request: what
-    the run measures, as typed (see `request_of`).
+    the run measures, as typed (see `request_of`). shard: the share of the questions that this run
+    answers and keeps unscored; merge: the number of shards that it scores, asking no model.
     """
 
     ladder: Path
@@ -65,6 +67,8 @@ class CaptureOptions:
     include_only: bool = False
     n_max: int = N_MAX
     journal: bool = True
+    shard: Share | None = None
+    merge: int = 0
     request: Mapping[str, list[str]] = field(default_factory=dict)
 
 
@@ -117,6 +121,14 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="know the tasks of --include_path alone; saves reading the harness's own, 10 s a run",
     )
+    group.add_argument(
+        "--cod-shard",
+        metavar="I/N",
+        help="answer shard I of N only and keep that beside OUT's models",
+    )
+    group.add_argument(
+        "--cod-merge", metavar="N", help="ask no model: score the N shards that runs have kept"
+    )
     return flags
 
 
@@ -135,6 +147,8 @@ def take(argv: Sequence[str]) -> tuple[CaptureOptions, list[str]]:
         raise InputError("--cod LADDER.yaml is missing: it names the ladder this run belongs to")
     metrics = dict(metric_choice(text) for text in ours.cod_metric)
     repeats = repeats_of(ours.cod_repeats, "--cod-repeats") if ours.cod_repeats else None
+    if ours.cod_shard and ours.cod_merge:
+        raise InputError("--cod-shard and --cod-merge: a run does one or the other")
     options = CaptureOptions(
         ladder=Path(ours.cod),
         rung=ours.cod_rung,
@@ -147,6 +161,8 @@ def take(argv: Sequence[str]) -> tuple[CaptureOptions, list[str]]:
         include_only=ours.cod_include_only,
         n_max=repeats_of(ours.cod_n_max, "--cod-n-max"),
         journal=not ours.cod_no_journal,
+        shard=share(ours.cod_shard) if ours.cod_shard else None,
+        merge=repeats_of(ours.cod_merge, "--cod-merge", "shards") if ours.cod_merge else 0,
         request=request_of(rest, repeats, metrics),
     )
     return options, rest
@@ -174,10 +190,10 @@ def from_environment(environ: Mapping[str, str]) -> CaptureOptions:
     )
 
 
-def repeats_of(text: str, where: str) -> int:
-    """A number of samples per question, 1 or more."""
+def repeats_of(text: str, where: str, what: str = "samples") -> int:
+    """A number of samples per question, or of something else: 1 or more."""
     if not text.isdigit() or int(text) < 1:
-        raise InputError(f"{where} {text}: a whole number of samples, 1 or more, is needed")
+        raise InputError(f"{where} {text}: a whole number of {what}, 1 or more, is needed")
     return int(text)
 
 
