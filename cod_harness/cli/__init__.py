@@ -16,6 +16,8 @@ Forecast what a big model will score on benchmarks, from a ladder of small ones.
   cod-harness run ARGS --cod LADDER.yaml     an lm_eval run that also captures pass rates
   cod-harness ladder LADDER.yaml --tasks T --output_path OUT
                                              that for every model of a ladder, then the forecast
+  cod-harness status OUT                     where a ladder's jobs are
+  cod-harness cancel OUT                     end them
   cod-harness forecast OUT --ladder LADDER.yaml
                                              forecasts from pass rates captured before
   cod-harness backtest OUT --ladder LADDER.yaml
@@ -84,6 +86,8 @@ _LOUDNESS = {"--quiet": QUIET, "-q": QUIET, "--verbose": VERBOSE}
 COMMANDS = (
     "run",
     "ladder",
+    "status",
+    "cancel",
     "forecast",
     "backtest",
     "report",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from cod_harness.cli.outlook import Outlook
 from cod_harness.errors import InputError
@@ -25,7 +28,15 @@ def main(argv: Sequence[str]) -> int:
     try:
         options, rest = flags.take(argv)
         capture = Capture(options, Outlook(options.allow_mismatch))
-        _run_harness(rest, capture)
+        with _ended_in_order():
+            _run_harness(rest, capture)
+    except _AskedToEnd:
+        print(
+            "cod-harness: asked to end (time limit, preemption or cancelling) before it was "
+            "through; nothing of this run is written, run it again",
+            file=sys.stderr,
+        )
+        return 128 + signal.SIGTERM
     except InputError as refusal:
         print(f"cod-harness: {refusal}", file=sys.stderr)
         return 2
@@ -40,6 +51,27 @@ def main(argv: Sequence[str]) -> int:
         print(f"cod-harness: lm_eval refuses the run: {what}", file=sys.stderr)
         return 2
     return capture.finish()
+
+
+class _AskedToEnd(BaseException):
+    """SIGTERM: not an Exception, which the harness catches in places."""
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM unwind what runs inside, so that files and child processes are seen to."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def asked(*_: object) -> None:
+        raise _AskedToEnd
+
+    before = signal.signal(signal.SIGTERM, asked)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run_harness(rest: Sequence[str], capture: Capture) -> None:
