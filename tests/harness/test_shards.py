@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from harness_runs import DOCUMENTS, Ran, Runner, captured
+from harness_runs import DOCUMENTS, Ran, Runner
 
 from cod_harness.errors import InputError
 from cod_harness.harness.capture.shards import Share, share

@@ -11,6 +11,7 @@ import ctypes
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -23,6 +24,7 @@ from cod_harness.errors import InputError
 from cod_harness.harness.campaign.executors import Room
 from cod_harness.harness.campaign.jobs import Finished, Job, shell_script
 
+_KNOCK = 10.0  # seconds that the head may take to answer
 _NAMESPACE = "cod-harness"
 _PR_SET_PDEATHSIG = 1
 # What Ray says of a task whose node or worker was lost, by the names of its exceptions.
@@ -43,7 +45,7 @@ class RayExecutor:
     def __init__(self, room: Room) -> None:
         """Raises InputError where there is no Ray to import, or none at the address."""
         self._room = room
-        self._address = room.options.get("address") or "auto"
+        self._address = room.options.get("address") or os.environ.get("RAY_ADDRESS") or "auto"
         self._keeper: Any = None
         self._waiting: list[Job] = []
         self._open: dict[str, Job] = {}
@@ -142,6 +144,7 @@ class RayExecutor:
         import ray
 
         if not ray.is_initialized():
+            self._knock()
             quiet = os.environ.get("RAY_USAGE_STATS_ENABLED")
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             try:
@@ -152,11 +155,7 @@ class RayExecutor:
                     logging_level="ERROR",
                 )
             except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-                said = " ".join(str(error).split())[:200] or type(error).__name__
-                raise InputError(
-                    f"--ray-address {self._address}: no Ray cluster answers there ({said}); start "
-                    "one with `ray start --head` or name its address"
-                ) from None
+                raise self._nobody(error) from None
             finally:
                 if quiet is None:
                     os.environ.pop("RAY_USAGE_STATS_ENABLED", None)
@@ -179,6 +178,22 @@ class RayExecutor:
                     resources={"node:__internal_head__": 0.001},
                 ).remote(self._room.jobs)
         return self._keeper
+
+    def _knock(self) -> None:
+        """Ray waits for minutes where nobody answers."""
+        host, _, port = self._address.removeprefix("ray://").rpartition(":")
+        if host and port.isdecimal():
+            try:
+                socket.create_connection((host, int(port)), _KNOCK).close()
+            except OSError as error:
+                raise self._nobody(error) from None
+
+    def _nobody(self, error: Exception) -> InputError:
+        said = " ".join(str(error).split())[:160] or type(error).__name__
+        return InputError(
+            f"--ray-address {self._address}: no Ray cluster answers there ({said}); start one with "
+            "`ray start --head` or name its address"
+        )
 
     def _get(self, reference: Any) -> Any:
         import ray
