@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ class Records:
             "engine": campaign.engine,
         }
         for unit in before:
-            self._add(unit, unit.whole, "done")
+            # Another job may go by the same name: the one of what is left of a rung's tasks.
+            self._add(unit, replace(unit.whole, name=f"{unit.whole.name}, {unit.tasks[0]}"), "done")
         for unit in units:
             for job in unit.parts:
                 self._add(unit, job, "done" if unit.kept(job) else "waiting")

@@ -255,7 +255,7 @@ class SlurmExecutor:
         part = shlex.quote(str(folder / f"{number}.part"))
         # By rename: half a file is none.
         finish = f'finish() {{ echo "$1" > {part} && mv {part} {status}; exit "$1"; }}'
-        head = f"#!/bin/bash\n# {job.name}\n{finish}\nrm -f {status}\n"
+        head = f"#!/bin/bash\n# {' '.join(job.name.split())}\n{finish}\nrm -f {status}\n"
         return head + shell_script(job, Path.cwd(), self._room.setup)
 
     def script(self, jobs: Sequence[Job]) -> str:

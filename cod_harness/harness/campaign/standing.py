@@ -148,7 +148,7 @@ def _together(states: Sequence[str]) -> str:
         return "failed"
     if all(state == "done" for state in states):
         return "done"
-    return "running" if "running" in states or "done" in states else "waiting"
+    return "running" if "running" in states else "waiting"
 
 
 def cancel(output: Path) -> int:
