@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--shards",
         metavar="N",
-        help="cut each task's questions into N runs and merge them; auto: as many as keep --jobs busy",
+        help="each task's questions in N runs, then merged; auto: as many as keep --jobs busy",
     )
     where.add_argument(
         "--retries", metavar="R", default="0", help="times a run that failed is tried again"

@@ -5,6 +5,7 @@ python tests/clusters/ray_nodes.py FOLDER     starts it, until Ctrl-C
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -47,7 +48,7 @@ class RayNodes:
                 time.sleep(0.1)
         self.start_node("one")
         self.start_node("two")
-        wanted = "import ray, time; ray.init(address=%r, log_to_driver=False)\n" % self.address
+        wanted = f"import ray, time; ray.init(address={self.address!r}, log_to_driver=False)\n"
         wanted += "while sum(n['Alive'] for n in ray.nodes()) < 3: time.sleep(0.1)"
         subprocess.run(
             [sys.executable, "-c", wanted], env=self._environment(), check=True, timeout=120
@@ -69,14 +70,10 @@ class RayNodes:
         for process in reversed(list(self._processes.values())):
             os.killpg(process.pid, signal.SIGTERM)
         for process in self._processes.values():
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(10)
-            except subprocess.TimeoutExpired:
-                pass
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             process.wait()
 
     def _environment(self) -> dict[str, str]:

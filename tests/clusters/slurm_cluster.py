@@ -5,6 +5,7 @@ python tests/clusters/slurm_cluster.py FOLDER     starts it, until Ctrl-C
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -101,10 +102,8 @@ class SlurmCluster:
         """What a power cut does: the daemon and every job on the node are gone at once."""
         slurmd = self._processes.pop(node)
         for pid in (slurmd.pid, *_of_the_node(self.folder / node)):
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         slurmd.wait()
 
     def ask(self, *words: str) -> str:
@@ -151,10 +150,8 @@ def _of_the_node(spool: Path) -> list[int]:
                 words = (folder / "cmdline").read_bytes()
             except OSError:
                 continue
-            if (
-                wanted in environment
-                or (words.startswith(b"slurmstepd")
-                and _child_of(folder, spool))
+            if wanted in environment or (
+                words.startswith(b"slurmstepd") and _child_of(folder, spool)
             ):
                 found.append(int(folder.name))
     return found

@@ -49,7 +49,7 @@ def task(folder: Path, number: int = 0) -> str:
 def test_a_ladder_equals_that_of_one_machine(
     slurm: SlurmCluster, ladder: Ladder, local: pd.DataFrame, tmp_path: Path
 ) -> None:
-    """Four rungs, two tasks; one rung's in shards. Submitted, left, and collected by a later call."""
+    """Four rungs, two tasks: submitted, left, and collected by a later call."""
     words = ("--executor", "slurm", "--sbatch", "--time=0:05:00")
     dry = ladder(tmp_path, *words, "--dry-run")
     assert dry.status == 0
@@ -173,7 +173,7 @@ def test_requeued(slurm: SlurmCluster, tmp_path: Path) -> None:
     handed_over(executor, [python_job("again", code, tmp_path)])
     until(lambda: lines(tmp_path / "begun"))
     slurm.ask("scontrol", "requeue", task(tmp_path))
-    until(lambda: (arrays(tmp_path)[0].parent / "0.status").exists())
+    until((arrays(tmp_path)[0].parent / "0.status").exists)
     assert not executor.poll()
     start_now(slurm, task(tmp_path))
     assert until_ended(executor, 1)["again"].status == 0

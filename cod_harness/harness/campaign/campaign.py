@@ -78,7 +78,7 @@ class Unit:
 
 
 def units_of(campaign: Campaign) -> list[Unit]:
-    """One unit per model, checkpoint and task, anchors and measured targets with a `model` included.
+    """One unit per model, checkpoint and task; anchors and targets with a `model` are run too.
 
     By rising compute, a model's tasks side by side: what is wrong with one shows early.
     """
@@ -193,7 +193,7 @@ def measured_name(unit: Unit) -> str:
 
 
 def joined(campaign: Campaign, units: Sequence[Unit]) -> list[Unit]:
-    """The units, those of one rung and checkpoint as one where `together`: one load of the model."""
+    """The units, where `together` those of a rung and checkpoint as one: one load of the model."""
     if not campaign.together:
         return list(units)
     alike: dict[tuple[str, str], list[Unit]] = {}

@@ -1,18 +1,19 @@
 """Where the runs of a ladder are executed.
 
-The campaign knows only the `Executor` protocol. Those there are stand in `EXECUTORS`.
+The campaign knows only the `Executor` protocol. Those there are stand in `EXECUTORS`, those of
+other packages among them (entry points `cod_harness.executors`).
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from cod_harness.errors import InputError
 from cod_harness.harness.campaign.jobs import Finished, Job
+from cod_harness.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,19 @@ class Executor(Protocol):
 
 
 _PLACE = "cod_harness.harness.campaign"
-EXECUTORS = {
-    "local": f"{_PLACE}.local:LocalExecutor",
-    "slurm": f"{_PLACE}.slurm:SlurmExecutor",
-    "ray": f"{_PLACE}.ray_cluster:RayExecutor",
-}
+EXECUTORS: Registry[Callable[[Room], Executor]] = Registry(
+    "executor",
+    "cod_harness.executors",
+    {
+        "local": f"{_PLACE}.local:LocalExecutor",
+        "slurm": f"{_PLACE}.slurm:SlurmExecutor",
+        "ray": f"{_PLACE}.ray_cluster:RayExecutor",
+    },
+)
 
 
 def executor(name: str, room: Room) -> Executor:
     """The executor of that name. Raises InputError where it is unknown or cannot be had."""
     if name not in EXECUTORS:
         raise InputError(f"--executor {name}: there is none of that name; {', '.join(EXECUTORS)}")
-    module, _, kind = EXECUTORS[name].partition(":")
-    made: Executor = getattr(importlib.import_module(module), kind)(room)
-    return made
+    return EXECUTORS[name](room)

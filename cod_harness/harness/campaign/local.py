@@ -169,7 +169,7 @@ class LocalExecutor:
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that CUDA would show a process here, by the names that CUDA_VISIBLE_DEVICES takes."""
+    """The GPUs that CUDA would show a process here, named as in CUDA_VISIBLE_DEVICES."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [name for name in named.split(",") if name and name != "-1"]

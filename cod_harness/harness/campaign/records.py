@@ -1,4 +1,4 @@
-"""What a driver writes down of its jobs, for `status`, `cancel` and whoever looks into the folder."""
+"""What a driver writes down of its jobs, for `status`, `cancel` and whoever looks there."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Records:
             ) from None
         except (OSError, ValueError, KeyError, TypeError):
             raise InputError(
-                f"{records.path}: not readable; run `cod-harness ladder` again, which writes it anew"
+                f"{records.path}: not readable; `cod-harness ladder` writes it anew"
             ) from None
         records.about = found
         return records
