@@ -143,6 +143,8 @@ def cluster_frame(clusters: Sequence[Cluster]) -> pd.DataFrame:
 def cluster_chart(clusters: Sequence[Cluster], compute: Floats, end: float) -> Any:
     """Mean pass rates of the clusters at the models, and their laws up to ``end`` FLOP, as an
     Altair chart.  compute (m,) of the models, FLOP, as given to the fit."""
+    import pandas as pd
+
     try:
         import altair as alt
     except ModuleNotFoundError:
@@ -163,12 +165,13 @@ def cluster_chart(clusters: Sequence[Cluster], compute: Floats, end: float) -> A
         for flop, rate in zip(amounts, cluster.curve(amounts), strict=True)
         if np.isfinite(rate)
     ]
-    base = alt.Chart(alt.Data(values=points)).encode(
-        x=alt.X("compute:Q", title="training compute (FLOP)", scale=alt.Scale(type="log")),
-        y=alt.Y("rate:Q", title="mean pass rate", scale=alt.Scale(domain=[0, 1])),
-        color=alt.Color("extrapolated:N"),
-        detail="cluster:N",
-        tooltip=["cluster:N", "questions:Q", "compute:Q", "rate:Q"],
-    )
-    curves = base.properties(data=alt.Data(values=lines)).mark_line().encode(size="questions:Q")
-    return alt.layer(curves, base.mark_point(filled=True))
+    encoding = {
+        "x": alt.X("compute:Q", title="training compute (FLOP)", scale=alt.Scale(type="log")),
+        "y": alt.Y("rate:Q", title="mean pass rate", scale=alt.Scale(domain=[0, 1])),
+        "color": alt.Color("extrapolated:N"),
+        "detail": "cluster:N",
+        "tooltip": ["cluster:N", "questions:Q", "compute:Q", "rate:Q"],
+    }
+    curves = alt.Chart(pd.DataFrame(lines)).mark_line().encode(size="questions:Q", **encoding)
+    measured = alt.Chart(pd.DataFrame(points)).mark_point(filled=True).encode(**encoding)
+    return alt.layer(curves, measured)

@@ -9,6 +9,7 @@ questions together.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import json
@@ -94,7 +95,7 @@ class ShardRun:
         """Drop other shards' documents once a task has built its requests; score none."""
         self._tasks = tasks
         for task in tasks.values():
-            _after(task, "build_all_requests", lambda task=task: self._drop(task))
+            _after(task, "build_all_requests", functools.partial(self._drop, task))
             task.apply_filters = _stop
 
     def _drop(self, task: Any) -> None:
