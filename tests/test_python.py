@@ -107,7 +107,7 @@ def test_a_fitted_model_has_a_table_and_a_picture() -> None:
     ).all()
     pytest.importorskip("altair")
     drawn = model.plot(1e24).to_dict()
-    lines, points = (layer["data"]["values"] for layer in drawn["layer"])
+    lines, points = (drawn["datasets"][layer["data"]["name"]] for layer in drawn["layer"])
     assert len(points) == 6 * len(summary)
     assert max(row["compute"] for row in lines) == pytest.approx(1e24)
     first = [row["rate"] for row in points if row["cluster"] == 0]
