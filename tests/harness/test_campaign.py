@@ -392,3 +392,29 @@ def test_plugin(
     tracker.save_results_aggregated(results=results)
     [store] = tmp_path.rglob("cod_passrates_*")
     assert read_store(store)[1]["rung"] == "f4"
+
+
+class Away(InProcess):
+    """Jobs that an earlier driver has submitted, and that have failed meanwhile."""
+
+    stays = True
+
+    def found(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        self.waiting = list(jobs)
+        return jobs
+
+
+def test_jobs_found_again_that_have_failed(
+    ladder_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are told of; only what was asked to be tried again is."""
+    monkeypatch.setattr(driver, "_LOOK_EVERY", 0.0)
+    names = [name for name, _ in RUNGS]
+    fails = [f"{name} cod_t_custom" for name in (*names, names[0])]
+    engines = {"local": InProcess(), "away": Away(fails)}
+    monkeypatch.setattr(command, "executor", lambda name, room: engines[name])
+    words = [str(ladder_file), "--tasks", "cod_t_custom", "-o", str(tmp_path), "--executor", "away"]
+    ran = captured(lambda: command.main(words), tmp_path)
+    assert ran.status == 1
+    assert [name.split()[0] for name in engines["away"].ran] == names
+    assert ran.err.count(" failed (exit 1)") == 5

@@ -150,6 +150,7 @@ class _Drive:
             more = f" and {len(found) - 6} more" if len(found) > 6 else ""
             say(f"started earlier, found again: {names}{more}")
         self._open |= set(found)
+        self._tries.update(found)
         for job in jobs:
             if job not in self._open:
                 # An earlier attempt's log would be taken for this one's.
@@ -194,7 +195,7 @@ class _Drive:
             self._done += 1
             progress.ended(finished, self._done)
             self.records.done(job)
-            if job is unit.whole:
+            if job == unit.whole:
                 self._proven |= set(unit.tasks)
                 self._forget_shards(unit)
             else:

@@ -170,7 +170,7 @@ def cancel(output: Path) -> int:
         locks.released(folder / DRIVER_LOCK, 15.0)
         ended = len(still)
     for engine in _engines(records, folder, watching=False):
-        ended += len(engine.found(still))
+        ended += len(engine.found(still)) - len(engine.poll())
         engine.stop()
     (folder / CANCEL).unlink(missing_ok=True)
     return ended
