@@ -79,36 +79,37 @@ def main(argv: Sequence[str]) -> int:
     """
     try:
         known, campaign, room = asked(argv)
-        name = known.executor
+        engine = executor(known.executor, room)
         if known.dry_run:
-            return _dry_run(campaign, executor(name, room))
-        stays = False
-        engine = executor(name, room)
-        stays = engine.stays
-        if known.detach and not stays:
+            return _dry_run(campaign, engine)
+        if known.detach and not engine.stays:
             raise InputError(
-                f"--detach: jobs of --executor {name} end with this process; use slurm or ray, or "
-                "`nohup cod-harness ladder ... &`"
+                f"--detach: jobs of --executor {known.executor} end with this process; use slurm "
+                "or ray, or `nohup cod-harness ladder ... &`"
             )
-        here = executor("local", replace(room, jobs=_MERGES)) if stays else None
-        with _ended_like_interrupted():
-            outcome = execute(campaign, engine, here, detach=known.detach)
+        return _run(campaign, engine, room, known.detach)
     except InputError as refusal:
         print(f"cod-harness: {refusal}", file=sys.stderr)
         return 2
+
+
+def _run(campaign: Campaign, engine: Executor, room: Room, detach: bool) -> int:
+    here = executor("local", replace(room, jobs=_MERGES)) if engine.stays else None
+    out = campaign.output
+    try:
+        with _ended_like_interrupted():
+            outcome = execute(campaign, engine, here, detach=detach)
     except Cancelled:
-        print(
-            f"\ncod-harness: cancelled by `cod-harness cancel {campaign.output}`", file=sys.stderr
-        )
+        print(f"\ncod-harness: cancelled by `cod-harness cancel {out}`", file=sys.stderr)
         return 130
     except KeyboardInterrupt:
-        gone = (
-            f"\ncod-harness: left; jobs that were submitted go on: see `cod-harness status "
-            f"{campaign.output}`; the same command finds them again"
-            if stays
-            else "\ncod-harness: stopped; the same command goes on from here"
-        )
-        print(gone, file=sys.stderr)
+        gone = "stopped; the same command goes on from here"
+        if engine.stays:
+            gone = (
+                f"left; jobs that were submitted go on: see `cod-harness status {out}`; the same "
+                "command finds them again"
+            )
+        print(f"\ncod-harness: {gone}", file=sys.stderr)
         return 130
     if outcome.away:
         _say_away(campaign, outcome)
