@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -60,20 +61,21 @@ class RayNodes:
         self._node(name, ip, f"--address={self.address}", "--num-gpus=1", cpus=2)
 
     def kill_node(self, name: str) -> None:
-        """What a power cut does to Ray's own processes on a node."""
+        """End a node's raylet and what watches over it at once; its workers notice by themselves."""
         process = self._processes.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        _kill([process.pid, *_children(process.pid)])
         process.wait()
 
     def stop(self) -> None:
-        """End what was started here, by process group (`ray stop` would end everybody's)."""
+        """End what was started here, by process ids (`ray stop` would end everybody's)."""
+        children = {name: _children(each.pid) for name, each in self._processes.items()}
         for process in reversed(list(self._processes.values())):
-            os.killpg(process.pid, signal.SIGTERM)
-        for process in self._processes.values():
+            process.terminate()
+        for name, process in self._processes.items():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(10)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill(children[name])
+            process.kill()
             process.wait()
 
     def _environment(self) -> dict[str, str]:
@@ -99,6 +101,21 @@ class RayNodes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rsplit(")", 1)[1].split()[1]) == parent:
+                found.append(int(path.parent.name))
+    return found
+
+
+def _kill(pids: Sequence[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _port() -> int:
