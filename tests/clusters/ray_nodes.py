@@ -61,7 +61,7 @@ class RayNodes:
         self._node(name, ip, f"--address={self.address}", "--num-gpus=1", cpus=2)
 
     def kill_node(self, name: str) -> None:
-        """End a node's raylet and what watches over it at once; its workers notice by themselves."""
+        """End a node's raylet and its like at once; workers notice by themselves."""
         process = self._processes.pop(name)
         _kill([process.pid, *_children(process.pid)])
         process.wait()
