@@ -33,6 +33,7 @@ def ingest(
     columns: TableColumns | None = None,
     include_paths: Sequence[Path] = (),
     run_code: bool = False,
+    task_code: bool = False,
     allow_mismatch: bool = True,
     processes: int | None = None,
 ) -> PassRates:
@@ -42,7 +43,8 @@ def ingest(
     (`.parquet`, `.csv`). metrics: task -> (filter, metric) that counts as correct; of a log, its
     scorer and value. rung: the ladder entry that all samples are of; by default it is told by the
     model's name. columns: what a table's columns are called. include_paths: folders with task
-    definitions, beside the harness's own. run_code: consent to run programs out of responses.
+    definitions, beside the harness's own. run_code: consent to run programs out of responses;
+    task_code: to run Python of definitions that nobody vetted.
     allow_mismatch: go on where rungs were run differently. processes: at most so many; None for
     all cores.
 
@@ -65,7 +67,7 @@ def ingest(
     asked = Asked(
         ladder,
         options,
-        TaskSource(tuple(include_paths), run_code),
+        TaskSource(tuple(include_paths), run_code, task_code),
         set(captures_in(known.frame)) if known else set(),
         processes,
         list(known.notes) if known else [],
