@@ -12,7 +12,11 @@ import cod_harness
 
 PACKAGE = Path(cod_harness.__file__).parent
 # Files at the top that every room may use; they import no room.
-LEAVES = {"errors", "messages", "cores", "registry", "progress", "arguments", "task_folder"}
+LEAVES = {"errors", "messages", "cores", "registry", "progress", "arguments", "task_folder"} | {
+    "faults",
+    "parent",
+    "streams",
+}
 # Room -> the rooms it may import, beside the leaves and itself.
 MAY_IMPORT = {
     "engine": set(),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from cod_harness.cli.outlook import Outlook
 from cod_harness.errors import InputError
+from cod_harness.faults import told
 from cod_harness.harness.capture import flags
 from cod_harness.harness.capture.capture import Capture
 from cod_harness.harness.capture.hooks import installed
@@ -45,8 +45,7 @@ def main(argv: Sequence[str]) -> int:
     except Exception as error:
         # Before anything is asked of a model: an unknown task, a path that is not there.
         if capture.started or not isinstance(error, (ValueError, KeyError, OSError, ImportError)):
-            traceback.print_exc()
-            return 1
+            return told(error, "cod-harness run")
         what = " ".join(str(error).split()) or type(error).__name__
         print(f"cod-harness: lm_eval refuses the run: {what}", file=sys.stderr)
         return 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from cod_harness.evaluation.records.base import (
 from cod_harness.evaluation.rolling import Hidden, Origin, rolling_origins
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
+from cod_harness.parent import end_with_parent
 
 if TYPE_CHECKING:
     from cod_harness.engine import Forecast
@@ -167,7 +169,8 @@ def _forecasts(
             yield result
         return
     # Started afresh: a fork of a process with threads can hang.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    context, parent = get_context("spawn"), (os.getpid(),)
+    with ProcessPoolExecutor(processes, context, end_with_parent, parent) as pool:
         for done, result in enumerate(pool.map(_done, jobs), start=1):
             progress(done, len(jobs))
             yield result

@@ -7,10 +7,13 @@ processes and not threads, since some scorers set alarms, which only a main thre
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
+
+from cod_harness.parent import end_with_parent
 
 Result = TypeVar("Result")
 
@@ -52,7 +55,9 @@ def forked(
     global _inherited
     # Put back in the end: a process of ours may fork again for a part of its work.
     before, _inherited = _inherited, work
-    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork"))
+    context = multiprocessing.get_context("fork")
+    parent = (os.getpid(),)
+    pool = ProcessPoolExecutor(processes, context, initializer=end_with_parent, initargs=parent)
     waited = 0.0
     try:
         futures = {pool.submit(_chunk_done, chunk): chunk for chunk in chunks}

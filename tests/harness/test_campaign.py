@@ -61,7 +61,7 @@ class InProcess:
                 job.log.parent.mkdir(parents=True, exist_ok=True)
                 job.log.write_text("loading\ncod-harness: out of memory\n")
                 return [replace(how, job=job)]
-        assert job.command[1:4] == ("-m", "cod_harness", "run")
+        assert job.command[: len(COMMAND) + 1] == (*COMMAND, "run")
         ran = captured(lambda: run.main(job.command[4:]), Path("."))
         assert ran.status == 0, ran.err
         return [Finished(job, ran.status)]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cod_harness.errors import InputError
-from cod_harness.harness.campaign.jobs import Job
+from cod_harness.harness.campaign.jobs import COMMAND, Job
 from cod_harness.harness.capture import flags
 from cod_harness.harness.capture.shards import Share, shard_file, shard_folder
 from cod_harness.ladder.files import file_name
@@ -112,7 +111,7 @@ def _unit(
     name = f"{model.name}@{_last_part(checkpoint)}" if checkpoint else model.name
     if not campaign.together:
         name = f"{name} {','.join(tasks)}"
-    command = [sys.executable, "-m", "cod_harness", "run", "--cod", str(campaign.path)]
+    command = [*COMMAND, "run", "--cod", str(campaign.path)]
     command += ["--cod-rung", model.name, "--cod-no-forecast"]
     command += ["--cod-checkpoint", checkpoint] if checkpoint else []
     command += ["--model", str(model.model)]
@@ -128,7 +127,7 @@ def _unit(
     shards = model.shards or shards
     if shards == 1:
         return Unit(model.name, checkpoint, tasks, job(""))
-    request = flags.take(command[4:])[0].request
+    request = flags.take(command[len(COMMAND) + 1 :])[0].request
     return Unit(
         model.name,
         checkpoint,
@@ -169,7 +168,7 @@ def unfinished(campaign: Campaign, units: Sequence[Unit]) -> list[Unit]:
     }
     left, told = [], set()
     for unit in units:
-        wanted = flags.take(unit.whole.command[4:])[0].request
+        wanted = flags.take(unit.whole.command[len(COMMAND) + 1 :])[0].request
         done = [requests.get((unit.rung, unit.checkpoint, task)) for task in wanted["tasks"]]
         if not all(found and found.get("settings") == wanted["settings"] for found in done):
             left.append(unit)

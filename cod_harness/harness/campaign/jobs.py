@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+# How a command of ours is started, before its words. Not by `-m`, which would import modules out of
+# the working folder, a `yaml.py` of somebody's among them, before ours.
+COMMAND = (
+    sys.executable,
+    "-c",
+    "import sys; del sys.path[0]; from cod_harness.cli import main; sys.exit(main())",
+)
 
 # ended: it said how itself. lost: the engine's fault (a dead node, preemption), not the job's.
 # cancelled: somebody wanted it so. unknown: the engine has forgotten it.

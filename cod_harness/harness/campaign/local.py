@@ -19,6 +19,7 @@ from cod_harness.harness.campaign import locks
 from cod_harness.harness.campaign.executors import Room
 from cod_harness.harness.campaign.jobs import Finished, Job
 from cod_harness.ladder.files import file_name
+from cod_harness.parent import PARENT
 
 # Children get this long to end after being asked to, in seconds.
 _GRACE = 10.0
@@ -156,7 +157,7 @@ class LocalExecutor:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **job.environment, **mine},
+                    env={**os.environ, PARENT: str(os.getpid()), **job.environment, **mine},
                     pass_fds=(lock,),
                     # Its own group: Ctrl-C reaches us alone, and we end the children and theirs
                     # in order.
