@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, overload
 
 import msgspec
 
+from cod_harness.documents.strict_json import parsed_json
 from cod_harness.documents.writing import PREFIXES
 from cod_harness.errors import InputError
 from cod_harness.evaluation.records.backtest import Backtest
@@ -64,7 +65,7 @@ def read_document(path: str | os.PathLike[str], kind: type[Record] | None = None
         )
     try:
         return Read(msgspec.convert(content, by_name[name]), content)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}: {error}; write the file again") from None
 
 
@@ -85,7 +86,7 @@ def found(path: str | os.PathLike[str]) -> Path:
 def read_json(path: Path, remedy: str) -> Any:
     """The JSON in a file; InputError, ending in the remedy, where there is none."""
     try:
-        return json.loads(path.read_text("utf-8"))
+        return parsed_json(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {remedy}") from None
     except OSError as error:
@@ -94,3 +95,5 @@ def read_json(path: Path, remedy: str) -> Any:
         raise InputError(f"{path}: is no text; {remedy}") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: no JSON: {error.msg}; {remedy}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; {remedy}") from None

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,6 +21,7 @@ import msgspec
 from msgspec import UNSET
 
 from cod_harness.documents.reading import Read
+from cod_harness.documents.register_file import add_line, content_of, lines_of, locked
 from cod_harness.documents.writing import plain
 from cod_harness.engine.verdicts import Verdict
 from cod_harness.errors import InputError
@@ -46,7 +46,7 @@ _REMEDY = "restore the file from version control; entries are only ever added"
 def digest(value: Any) -> str:
     """SHA-256 of a value in one spelling of JSON: sorted keys, no spaces."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class RegisteredForecast(Record, frozen=True, kw_only=True):
@@ -182,7 +182,10 @@ def append(path: str | os.PathLike[str], body: Body) -> Entry:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path):
+        with locked(path):
+            senseless = _senseless(body)
+            if senseless:
+                raise InputError(f"{path}: this cannot be registered: {senseless}")
             before = read_register(path) if path.exists() and path.stat().st_size else []
             entry: dict[str, Any] = {
                 "schema": SCHEMA,
@@ -193,11 +196,7 @@ def append(path: str | os.PathLike[str], body: Body) -> Entry:
                 "previous": before[-1].hash if before else None,
             }
             entry["hash"] = digest(entry)
-            line = json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
-            with open(path, "ab") as stream:
-                stream.write(line.encode("utf-8"))
-                stream.flush()
-                os.fsync(stream.fileno())
+            add_line(path, entry)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
     return Entry(entry["entry"], entry["date"], entry["previous"], entry["hash"], body)
@@ -217,7 +216,7 @@ def read_register(path: str | os.PathLike[str], expected: str | None = None) -> 
     path = Path(path)
     entries: list[Entry] = []
     previous = None
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(lines_of(path), start=1):
         content = _content(path, number, line)
         where = f"{path}:{number}: entry {content['entry']} of {content.get('date')}"
         kept = {key: value for key, value in content.items() if key != "hash"}
@@ -263,12 +262,35 @@ def _body(where: str, content: dict[str, Any]) -> Body:
     """What an entry says."""
     said = {key: value for key, value in content.items() if key not in (*_HEAD, *_TAIL)}
     try:
-        return msgspec.convert(said, _BODIES[content["kind"]])
-    except (KeyError, msgspec.ValidationError) as error:
+        body = msgspec.convert(said, _BODIES[content["kind"]])
+    except (KeyError, TypeError, OverflowError, msgspec.ValidationError) as error:
         raise InputError(
             f"{where} is of no kind known here ({content['kind']}: {error}); read it with the "
             "version of cod-harness that wrote it"
         ) from None
+    senseless = _senseless(body)
+    if senseless:
+        raise InputError(f"{where} makes no sense: {senseless}; {_REMEDY}")
+    return body
+
+
+def _senseless(body: Body) -> str:
+    """What contradicts itself in an entry; empty where nothing does."""
+    if isinstance(body, RegisteredScores):
+        return ""
+    for one in body.forecasts:
+        numbers = (one.mean, one.low, one.high)
+        if one.task not in body.tasks:
+            return f"forecasts {one.task}, which is not among its tasks"
+        if (one.verdict == "abstain") != (one.mean is None):
+            return f"{one.task}: its verdict is {one.verdict}, its forecast {one.mean}"
+        if any(number is None for number in numbers) != all(number is None for number in numbers):
+            return f"{one.task}: has a part of an interval only"
+        if one.mean is None or one.low is None or one.high is None:
+            continue
+        if not one.low <= one.mean <= one.high:
+            return f"{one.task}: its forecast {one.mean} is not in {one.low} to {one.high}"
+    return ""
 
 
 def _run_settings(record: Forecasts, task: str) -> dict[str, Any]:
@@ -276,24 +298,13 @@ def _run_settings(record: Forecasts, task: str) -> dict[str, Any]:
     return {key: about[key] for key in _RUN_SETTINGS if key in about}
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: no such register; `cod-harness register FORECAST.json` makes one"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a register: {error}") from None
-
-
 def _content(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        content = json.loads(line)
-    except json.JSONDecodeError as error:
+        content = content_of(line)
+    except ValueError as error:
+        what = f"no JSON: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise InputError(
-            f"{path}:{number}: no JSON: {error.msg}; is it what `cod-harness register` wrote? "
-            f"If so, {_REMEDY}"
+            f"{path}:{number}: {what}; is it what `cod-harness register` wrote? If so, {_REMEDY}"
         ) from None
     needed = {*_HEAD, *_TAIL}
     if not isinstance(content, dict) or content.get("schema") != SCHEMA or needed - set(content):
@@ -302,16 +313,3 @@ def _content(path: Path, number: int, line: str) -> dict[str, Any]:
             "`cod-harness register` wrote"
         )
     return content
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Two processes that add at once must not both follow the same entry."""
-    try:
-        import fcntl
-    except ModuleNotFoundError:  # not on this system; one process then
-        yield
-        return
-    with open(path, "ab") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
