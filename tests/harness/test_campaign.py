@@ -20,7 +20,7 @@ from cod_harness.cli import status as status_command
 from cod_harness.errors import InputError
 from cod_harness.harness.campaign import campaign, driver, locks, progress
 from cod_harness.harness.campaign.executors import Room
-from cod_harness.harness.campaign.jobs import Fate, Finished, Job
+from cod_harness.harness.campaign.jobs import COMMAND, Fate, Finished, Job
 from cod_harness.harness.campaign.local import LocalExecutor
 from cod_harness.ladder.store import read_store
 
@@ -62,7 +62,7 @@ class InProcess:
                 job.log.write_text("loading\ncod-harness: out of memory\n")
                 return [replace(how, job=job)]
         assert job.command[: len(COMMAND) + 1] == (*COMMAND, "run")
-        ran = captured(lambda: run.main(job.command[4:]), Path("."))
+        ran = captured(lambda: run.main(job.command[len(COMMAND) + 1 :]), Path("."))
         assert ran.status == 0, ran.err
         return [Finished(job, ran.status)]
 
