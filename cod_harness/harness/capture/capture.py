@@ -24,7 +24,14 @@ from cod_harness.harness.capture.shards import (
 )
 from cod_harness.harness.sampling.journal import Journal
 from cod_harness.harness.sampling.repeated import repeated_requests
-from cod_harness.harness.scoring.responses import answered, gathered, tasks_in
+from cod_harness.harness.sampling.stages import further_questions
+from cod_harness.harness.scoring.responses import (
+    answered,
+    doc_hash,
+    gathered,
+    occurrence_names,
+    tasks_in,
+)
 from cod_harness.ladder.groups import pooled_groups
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.read_ladder import read_ladder
@@ -189,6 +196,8 @@ class Capture:
             guards.check_task(
                 name, task, self.options, bool(arguments.get("cache_requests")), self._use_cache
             )
+            if self.options.further and task.OUTPUT_TYPE == "generate_until":
+                guards.after_building(task, functools.partial(self._ask_further, name, task))
         if self.options.allow_mismatch:
             return
         settings = {
@@ -198,6 +207,18 @@ class Capture:
         guards.check_settings(settings, self._others)
         for name, task in tasks.items():
             guards.after_building(task, functools.partial(self._compare_prompts, name, task))
+
+    def _ask_further(self, name: str, task: Any) -> None:
+        """More samples for the questions that the other rungs' rates leave in doubt."""
+        assert self._entry is not None
+        if self.folder is None:
+            raise InputError("--cod-further: name the --output_path of the first stage")
+        chosen = further_questions(self.folder, self.ladder, self._entry[0], name, self.options)
+        names = occurrence_names(doc_hash(instance.doc) for instance in task.instances)
+        for instance, question in zip(task.instances, names, strict=True):
+            if question in chosen:
+                instance.repeats = self.options.most
+        _say(f"task {name}: {len(chosen)} questions get {self.options.most} samples")
 
     def _compare_prompts(self, name: str, task: Any) -> None:
         for note in guards.check_prompts(name, task, self._others):
@@ -267,7 +288,11 @@ class Capture:
                 folder = folder / str(tracker.general_config_tracker.model_name_sanitized)
             path = folder / f"{PASSRATES_PREFIX}{date}{PASSRATES_SUFFIX}"
             self.store = write_passrates(path, captured.frame(), captured.settings())
-            if self._journal is not None:
+            if self._journal is None:
+                pass
+            elif self.options.most and not self.options.further:
+                self._journal.close()  # the second stage begins with these
+            else:
                 self._journal.remove()
         if self.store is not None and self.folder is not None and self._follow_up is not None:
             with self._kept("logging the forecast to the tracker", "the files are not affected"):
