@@ -14,7 +14,14 @@ from pathlib import Path
 from cod_harness.arguments import ArgumentParser, whole
 from cod_harness.cli.outlook import Outlook
 from cod_harness.errors import InputError
-from cod_harness.harness.campaign.campaign import JOB_FOLDER, Campaign, joined, unfinished, units_of
+from cod_harness.harness.campaign.campaign import (
+    JOB_FOLDER,
+    Campaign,
+    joined,
+    second_stage,
+    unfinished,
+    units_of,
+)
 from cod_harness.harness.campaign.driver import Cancelled, Outcome, execute
 from cod_harness.harness.campaign.executors import Executor, Room, executor
 from cod_harness.harness.campaign.records import words
@@ -99,6 +106,9 @@ def _run(campaign: Campaign, engine: Executor, room: Room, detach: bool) -> int:
     try:
         with _ended_like_interrupted():
             outcome = execute(campaign, engine, here, detach=detach)
+            if campaign.options.most and not (outcome.failed or outcome.away or outcome.shared):
+                campaign = second_stage(campaign)
+                outcome = execute(campaign, engine, here, detach=detach)
     except Cancelled:
         print(f"\ncod-harness: cancelled by `cod-harness cancel {out}`", file=sys.stderr)
         return 130

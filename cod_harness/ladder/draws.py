@@ -12,11 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from cod_harness.errors import InputError
+from cod_harness.ladder.manifest import Ladder
 
 # The rungs that carry the forecast: the largest, and the one below it.
 CARRYING = 2
 # Of the tokens that the full number of draws everywhere would take, at most this share is spent.
 SPENT = 0.2
+
+
+def carrying_rungs(ladder: Ladder) -> list[str]:
+    """Names of the rungs that may get further draws: the largest of those that can be run."""
+    run = sorted((rung for rung in ladder.rungs if rung.model), key=lambda rung: rung.compute or 0)
+    return [rung.name for rung in run[1:][-CARRYING:]]
 
 
 def further_draws(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from cod_harness.errors import InputError
 from cod_harness.harness.campaign.jobs import COMMAND, Job
 from cod_harness.harness.capture import flags
 from cod_harness.harness.capture.shards import Share, shard_file, shard_folder
+from cod_harness.ladder.draws import carrying_rungs
 from cod_harness.ladder.files import file_name
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.newest import newest
@@ -125,7 +126,7 @@ def _unit(
         return Job(name + of, (*command, *more), log, {}, gpus, sbatch)
 
     shards = model.shards or shards
-    if shards == 1:
+    if shards == 1 or campaign.options.most:  # the second stage goes on from whole runs
         return Unit(model.name, checkpoint, tasks, job(""))
     request = flags.take(command[len(COMMAND) + 1 :])[0].request
     return Unit(
@@ -163,14 +164,25 @@ def unfinished(campaign: Campaign, units: Sequence[Unit]) -> list[Unit]:
         date=lambda store: store.order,
     )
     requests: dict[tuple[str, str, str], Any] = {
-        key: store.settings["request"] if store.settings.get("complete") else {}
+        key: {**store.settings["request"], "further": store.settings.get("further")}
+        if store.settings.get("complete")
+        else {}
         for key, store in counting.items()
     }
     left, told = [], set()
+    carrying = carrying_rungs(campaign.ladder)
     for unit in units:
-        wanted = flags.take(unit.whole.command[len(COMMAND) + 1 :])[0].request
+        options, _ = flags.take(unit.whole.command[len(COMMAND) + 1 :])
+        if options.further and unit.rung not in carrying:
+            continue  # its first stage is all it gets
+        wanted = options.request
         done = [requests.get((unit.rung, unit.checkpoint, task)) for task in wanted["tasks"]]
-        if not all(found and found.get("settings") == wanted["settings"] for found in done):
+        if not all(
+            found
+            and found.get("settings") == wanted["settings"]
+            and (found.get("further") or not options.further)
+            for found in done
+        ):
             left.append(unit)
             continue
         models = [found["model"] for found in done if found and found.get("model")]
@@ -208,6 +220,12 @@ def joined(campaign: Campaign, units: Sequence[Unit]) -> list[Unit]:
         tasks = tuple(task for unit in some for task in unit.tasks)
         made.append(_unit(campaign, model, checkpoint, model_args, tasks, 1))
     return made
+
+
+def second_stage(campaign: Campaign) -> Campaign:
+    """The same campaign, asking for the further draws of `--cod-repeats K:MOST`."""
+    options = replace(campaign.options, further=True)
+    return replace(campaign, rest=(*campaign.rest, "--cod-further"), options=options)
 
 
 def _last_part(checkpoint: str) -> str:

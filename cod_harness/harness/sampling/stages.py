@@ -21,7 +21,7 @@ def further_questions(
     folder: the output folder of the first stage. Anchors and targets get no more. Raises
     InputError where a rung of the ladder has not had its first stage.
     """
-    rungs = [rung for rung in ladder.rungs if rung.model is not None or rung is model]
+    rungs = [rung for rung in ladder.rungs if rung.model is not None]
     if model not in rungs:
         return set()
     assert options.repeats is not None
