@@ -196,17 +196,20 @@ class Capture:
             guards.check_task(
                 name, task, self.options, bool(arguments.get("cache_requests")), self._use_cache
             )
-            if self.options.further and task.OUTPUT_TYPE == "generate_until":
-                guards.after_building(task, functools.partial(self._ask_further, name, task))
-        if self.options.allow_mismatch:
-            return
-        settings = {
-            "rung": self._entry[0].name,
-            "tasks": {name: record.task_settings(task) for name, task in tasks.items()},
-        }
-        guards.check_settings(settings, self._others)
+        if not self.options.allow_mismatch:
+            settings = {
+                "rung": self._entry[0].name,
+                "tasks": {name: record.task_settings(task) for name, task in tasks.items()},
+            }
+            guards.check_settings(settings, self._others)
         for name, task in tasks.items():
-            guards.after_building(task, functools.partial(self._compare_prompts, name, task))
+            guards.after_building(task, functools.partial(self._requests_built, name, task))
+
+    def _requests_built(self, name: str, task: Any) -> None:
+        if not self.options.allow_mismatch:
+            self._compare_prompts(name, task)
+        if self.options.further and task.OUTPUT_TYPE == "generate_until":
+            self._ask_further(name, task)
 
     def _ask_further(self, name: str, task: Any) -> None:
         """More samples for the questions that the other rungs' rates leave in doubt."""

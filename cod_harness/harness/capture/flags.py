@@ -165,7 +165,8 @@ def take(argv: Sequence[str]) -> tuple[CaptureOptions, list[str]]:
         raise InputError("--cod-shard and --cod-merge: a run does one or the other")
     if most and (ours.cod_shard or ours.cod_merge):
         raise InputError(
-            f"--cod-repeats {ours.cod_repeats}: draws in stages are not made in shards; leave one out"
+            f"--cod-repeats {ours.cod_repeats}: draws in stages are not made in shards; leave one "
+            "out"
         )
     options = CaptureOptions(
         ladder=Path(ours.cod),
