@@ -39,6 +39,7 @@ from cod_harness.evaluation.records.base import (
     sentences,
 )
 from cod_harness.evaluation.rolling import Hidden, Origin, rolling_origins
+from cod_harness.evaluation.siblings import origins_beside_each_other
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.parent import end_with_parent
@@ -112,6 +113,7 @@ def backtest_ladder(
             "measured target, or (without --holdout 0) a fifth rung"
             + (f" ({notes[0]})" if notes else "")
         )
+    origins = origins_beside_each_other(origins)
     jobs = [
         _Job(method, origin.evidence, tuple(one.compute for one in origin.hidden), options.level)
         for origin in origins

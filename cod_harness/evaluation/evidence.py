@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from inspect import signature
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from cod_harness.ladder.passrates import PassRates
 
 if TYPE_CHECKING:
     from cod_harness.engine import COD, Forecaster
+    from cod_harness.engine.views.trend import Siblings
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,6 +39,8 @@ class Evidence:
         metric: lm-eval metric; "" if unknown.
         notes: sentences on models and questions left out.
         problem: why no forecast can be made from this, or None.
+        siblings: abilities of the rungs on the ladder's other tasks, for methods whose `fit` takes
+            `siblings`; None where they are not known.
     """
 
     task: str
@@ -50,6 +54,7 @@ class Evidence:
     metric: str
     notes: tuple[str, ...]
     problem: Reason | None = None
+    siblings: Siblings | None = None
 
     @property
     def compute(self) -> Floats:
@@ -135,14 +140,16 @@ def fitted(
     (`engine.methods.CLUSTERING`).
     """
     anchors = evidence.anchor_rates if evidence.anchors else None
-    clusters = {} if labels is None else {"labels": labels}
+    more: dict[str, Any] = {} if labels is None else {"labels": labels}
+    if evidence.siblings is not None and "siblings" in signature(method.fit).parameters:
+        more["siblings"] = evidence.siblings
     return method.fit(
         evidence.rates,
         evidence.compute,
         evidence.n_samples,
         anchors=anchors,
         losses=evidence.losses,
-        **clusters,
+        **more,
     )
 
 

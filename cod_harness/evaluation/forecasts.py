@@ -40,6 +40,7 @@ from cod_harness.evaluation.records.forecast import (
     TaskForecast,
     TaskSummary,
 )
+from cod_harness.evaluation.siblings import beside_each_other
 from cod_harness.evaluation.targets import Target, chosen_targets
 from cod_harness.evaluation.transfer import SavedClusters, document_hashes
 from cod_harness.ladder.compare import differences, refuse_serious
@@ -157,9 +158,10 @@ def forecast_ladder(
     forecasts: list[TaskForecast] = []
     tasks: dict[str, TaskSummary] = {}
     fits: dict[str, Fit] = {}
-    for done, task in enumerate(rates.tasks):
+    every = beside_each_other([task_evidence(rates, ladder, task) for task in rates.tasks])
+    for done, evidence in enumerate(every):
+        task = evidence.task
         progress(done, len(rates.tasks))
-        evidence = task_evidence(rates, ladder, task)
         notes += evidence.notes
         measured, remarks = _measured(rates, evidence, aims, options.checkpoints)
         notes += remarks
