@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder
@@ -192,6 +192,6 @@ def _values(content: Mapping[str, Any], model: str, path: Path) -> list[Aggregat
     return found
 
 
-def _number(value: Any) -> bool:
+def _number(value: Any) -> TypeGuard[float]:
     plain = isinstance(value, (int, float)) and not isinstance(value, bool)
     return plain and math.isfinite(value)
