@@ -78,7 +78,7 @@ SENTENCES: Mapping[str, Callable[[Values], str]] = {
         f"the ladder spans little compute, a factor of {v['span']:.3g}: below {v['least']:g} it "
         "shows little of where it goes"
     ),
-    "unchecked": lambda v: (
+    "few_rungs": lambda v: (
         f"{v['amounts']} different amounts of compute: with {v['least']} or more the ladder can "
         "be checked against itself"
     ),

@@ -121,7 +121,7 @@ def range_doubts(compute: float, ladder: Floats) -> tuple[Reason, ...]:
     if np.exp(span) < settings.OK_SPAN:
         doubts.append(because("short_span", span=float(np.exp(span)), least=settings.OK_SPAN))
     if amounts < settings.OK_RUNGS:
-        doubts.append(because("unchecked", amounts=amounts, least=settings.OK_RUNGS))
+        doubts.append(because("few_rungs", amounts=amounts, least=settings.OK_RUNGS))
     return tuple(doubts)
 
 

@@ -90,7 +90,7 @@ SAID = [
         "goes",
     ),
     (
-        because("unchecked", amounts=4, least=5),
+        because("few_rungs", amounts=4, least=5),
         "4 different amounts of compute: with 5 or more the ladder can be checked against itself",
     ),
     (
@@ -300,7 +300,7 @@ def test_range_doubts():
     (far,) = range_doubts(1.01e24, five)
     assert far.code == "far"
     assert far.values == {"beyond": pytest.approx(1010.0), "span": pytest.approx(1000.0)}
-    assert range_doubts(1.01e21, LADDER) == (because("unchecked", amounts=4, least=5),)
+    assert range_doubts(1.01e21, LADDER) == (because("few_rungs", amounts=4, least=5),)
     # Rungs 1.44 times apart: a factor of 4.3 in all.
     (short,) = range_doubts(5e18, 1e18 * 1.44 ** np.arange(5))
     assert short.code == "short_span" and short.values["span"] == pytest.approx(1.44**4)
