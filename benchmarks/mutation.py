@@ -235,7 +235,7 @@ def _tried(mutant: Mutant) -> str:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     name = mutant.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     sys.meta_path.insert(0, Changed(name, ROOT / mutant.path, mutated(mutant)))
-    quiet = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not slow"]
+    quiet = [*"-x -q --noconftest -p no:cacheprovider -p no:randomly -m".split(), "not slow"]
     if pytest.main([*quiet, "-k", SLOW_ONES, *tests_of(mutant.path)]) != 0:
         return "own"
     if "engine" in mutant.path and pytest.main([*quiet, *GOLDEN]) != 0:
@@ -265,7 +265,7 @@ def main(words: Sequence[str] | None = None) -> int:
     # Loaded once, for all forks.
     for heavy in ("numpy", "scipy.stats", "scipy.optimize", "scipy.interpolate", "scipy.integrate",
                   "sklearn.cluster", "sklearn.utils.estimator_checks", "hypothesis.strategies",
-                  "pandas", "pyarrow.parquet", "pytest", "threadpoolctl"):  # fmt: skip
+                  "pandas", "pyarrow.parquet", "pytest", "threadpoolctl", "cod_harness.errors"):  # fmt: skip
         importlib.import_module(heavy)
     began, found = time.monotonic(), []
     for mutant in drawn:
