@@ -62,6 +62,11 @@ TESTS: dict[str, list[str]] = {
     "engine/meanshift/": ["clustering"],
 }
 
+HEAVY = """
+    numpy scipy.stats scipy.optimize scipy.interpolate scipy.integrate sklearn.cluster
+    sklearn.utils.estimator_checks hypothesis.strategies pandas pyarrow.parquet pytest threadpoolctl
+""".split()
+
 ARITHMETIC = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
     ast.Pow: ast.Mult, ast.MatMult: None, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,
@@ -263,9 +268,7 @@ def main(words: Sequence[str] | None = None) -> int:
         drawn = random.Random(asked.seed).sample(every, asked.sample)
     print(f"{len(every)} mutants, {len(drawn)} of them tried", flush=True)
     # Loaded once, for all forks.
-    for heavy in ("numpy", "scipy.stats", "scipy.optimize", "scipy.interpolate", "scipy.integrate",
-                  "sklearn.cluster", "sklearn.utils.estimator_checks", "hypothesis.strategies",
-                  "pandas", "pyarrow.parquet", "pytest", "threadpoolctl", "cod_harness.errors"):  # fmt: skip
+    for heavy in HEAVY:
         importlib.import_module(heavy)
     began, found = time.monotonic(), []
     for mutant in drawn:
