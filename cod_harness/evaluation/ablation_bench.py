@@ -100,6 +100,7 @@ class Bench:
                 anchors=evidence.anchor_rates if variant.anchors and evidence.anchors else None,
                 losses=evidence.losses,
                 labels=self._clusters(variant),
+                siblings=evidence.siblings,
             )
         return self._models[key]
 
