@@ -12,39 +12,38 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cod_harness.demo.shapes import CONTEXT, HEAD, VOCABULARY, Shape
+from cod_harness.demo.shapes import CONTEXT, HEADS, LAYERS, VOCABULARY, Shape
 
 EPSILON = 1e-5
 ROTARY_BASE = 10_000.0
 
 
-def _rotary_tables() -> tuple[Tensor, Tensor]:
-    frequencies = ROTARY_BASE ** (-torch.arange(0, HEAD, 2).float() / HEAD)
+def _rotary_tables(head: int) -> tuple[Tensor, Tensor]:
+    frequencies = ROTARY_BASE ** (-torch.arange(0, head, 2).float() / head)
     angles = torch.outer(torch.arange(CONTEXT).float(), frequencies).repeat(1, 2)
-    sign = torch.ones(HEAD)
-    sign[: HEAD // 2] = -1.0  # a half-turn of the two halves is then one roll
+    sign = torch.ones(head)
+    sign[: head // 2] = -1.0  # a half-turn of the two halves is then one roll
     return angles.cos(), angles.sin() * sign
 
 
 class Block(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        inner = shape.heads * HEAD
-        self.heads = shape.heads
+        self.head = shape.head
         self.attention_norm = nn.RMSNorm(shape.width, EPSILON)
-        self.qkv = nn.Linear(shape.width, 3 * inner, bias=False)
-        self.out = nn.Linear(inner, shape.width, bias=False)
+        self.qkv = nn.Linear(shape.width, 3 * shape.width, bias=False)
+        self.out = nn.Linear(shape.width, shape.width, bias=False)
         self.feed_norm = nn.RMSNorm(shape.width, EPSILON)
         self.gate_up = nn.Linear(shape.width, 2 * shape.hidden, bias=False)
         self.down = nn.Linear(shape.hidden, shape.width, bias=False)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         batch, length, _ = x.shape
-        qkv = self.qkv(self.attention_norm(x)).view(batch, length, 3, self.heads, HEAD)
+        qkv = self.qkv(self.attention_norm(x)).view(batch, length, 3, HEADS, self.head)
         q, k, v = (t.squeeze(2).transpose(1, 2) for t in qkv.split(1, dim=2))
         # Attention in float32: its bfloat16 backward pass is several times slower on CPUs.
         q, k, v = q.float(), k.float(), v.float()
-        q, k = (t * cos + t.roll(HEAD // 2, -1) * sin for t in (q, k))
+        q, k = (t * cos + t.roll(self.head // 2, -1) * sin for t in (q, k))
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(y.transpose(1, 2).reshape(batch, length, -1).to(x.dtype))
         gate, up = self.gate_up(self.feed_norm(x)).chunk(2, dim=-1)
@@ -56,15 +55,15 @@ class Llama(nn.Module):
         super().__init__()
         self.shape = shape
         self.embedding = nn.Embedding(VOCABULARY, shape.width)
-        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
+        self.blocks = nn.ModuleList(Block(shape) for _ in range(LAYERS))
         self.norm = nn.RMSNorm(shape.width, EPSILON)
-        self.cos, self.sin = _rotary_tables()  # plain attributes: they stay float32
+        self.cos, self.sin = _rotary_tables(shape.head)  # plain attributes: they stay float32
         nn.init.normal_(self.embedding.weight, std=shape.width**-0.5)
         for block in self.blocks:
             for linear in (block.qkv, block.gate_up, block.out, block.down):
                 nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
             for linear in (block.out, block.down):
-                linear.weight.data.div_(math.sqrt(2 * shape.layers))
+                linear.weight.data.div_(math.sqrt(2 * LAYERS))
 
     def states(self, ids: Tensor) -> Tensor:
         """Last hidden states (batch, length, width) of token ids (batch, length)."""
@@ -82,49 +81,23 @@ class Llama(nn.Module):
         each = each.view_as(following)
         return each[answer].mean(), each[following > 0].mean()
 
-    @property
-    def padded_width(self) -> int:
-        """The width in `LlamaForCausalLM`, which must be a multiple of the heads."""
-        heads = self.shape.heads
-        return -(-self.shape.width // heads) * heads
-
     def hugging_face_weights(self) -> dict[str, Tensor]:
-        """The weights under the names of `LlamaForCausalLM`, `padded_width` wide.
-
-        The coordinates added are zero everywhere. They change the mean square in the norms by
-        width / padded_width; norm weights (and epsilon, see `hugging_face_epsilon`) undo it.
-        """
-        extra = self.padded_width - self.shape.width
-        undo = math.sqrt(self.shape.width / self.padded_width)
-
-        def reading(weight: Tensor) -> Tensor:
-            return F.pad(weight, (0, extra))
-
-        def writing(weight: Tensor) -> Tensor:
-            return F.pad(weight, (0, 0, 0, extra))
-
-        named = {
-            "model.embed_tokens.weight": reading(self.embedding.weight),
-            "model.norm.weight": reading(self.norm.weight * undo),
-        }
+        """The weights under the names of `LlamaForCausalLM`."""
+        named = {"model.embed_tokens.weight": self.embedding.weight}
+        named["model.norm.weight"] = self.norm.weight
         for i, block in enumerate(self.blocks):
             q, k, v = block.qkv.weight.chunk(3)
             gate, up = block.gate_up.weight.chunk(2)
             parts = {
-                "self_attn.q_proj": reading(q),
-                "self_attn.k_proj": reading(k),
-                "self_attn.v_proj": reading(v),
-                "self_attn.o_proj": writing(block.out.weight),
-                "mlp.gate_proj": reading(gate),
-                "mlp.up_proj": reading(up),
-                "mlp.down_proj": writing(block.down.weight),
-                "input_layernorm": reading(block.attention_norm.weight * undo),
-                "post_attention_layernorm": reading(block.feed_norm.weight * undo),
+                "self_attn.q_proj": q,
+                "self_attn.k_proj": k,
+                "self_attn.v_proj": v,
+                "self_attn.o_proj": block.out.weight,
+                "mlp.gate_proj": gate,
+                "mlp.up_proj": up,
+                "mlp.down_proj": block.down.weight,
+                "input_layernorm": block.attention_norm.weight,
+                "post_attention_layernorm": block.feed_norm.weight,
             }
             named |= {f"model.layers.{i}.{name}.weight": w for name, w in parts.items()}
         return {name: w.detach().clone() for name, w in named.items()}
-
-    @property
-    def hugging_face_epsilon(self) -> float:
-        """Epsilon of the padded norms."""
-        return EPSILON * self.shape.width / self.padded_width

@@ -1,10 +1,12 @@
 """What the shipped models learn and are examined on: eight families of generated questions.
 
 Each family is in the spirit of one benchmark of the COD paper. A family is a list of kinds
-(sub-skills); in training a kind's frequency falls with its rank as a Zipf law, and so does the
-frequency of a level (difficulty) and of a fact. The benchmarks draw kinds and levels evenly, so
-that single questions emerge sharply and at very different compute while a benchmark rises
-steadily, as with large models.
+(sub-skills) and a kind a list of units: the words of a lexicon, or the levels of an algorithm. In
+training, frequency falls with the rank of a kind in its family and with the rank of a unit in its
+kind, over more than five orders of magnitude in all: whatever a model has learnt, there is
+something a little rarer that it has not. A benchmark draws its questions evenly over the
+logarithm of that frequency. So single questions emerge sharply and at very different compute,
+while a benchmark rises steadily and the loss falls as a power law, as with large models.
 
 A question is a prompt and an answer, both in `ALPHABET`; a model reads the prompt and writes the
 answer and a line end. `benchmark` questions never occur in `training_pairs`.
@@ -13,16 +15,22 @@ answer and a line end. `benchmark` questions never occur in `training_pairs`.
 from __future__ import annotations
 
 import ast
-import math
 import operator
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+
+from cod_harness.demo.lexicon import LETTERS, WORDS, Zipf, meaning, name
 
 ALPHABET = "\n abcdefghijklmnopqrstuvwxyz0123456789.,?:;=+-*/%^()[]{}<>&|!'"
 QUESTIONS_PER_BENCHMARK = 400
-FACTS = 2500
+ASKED_DECADES = 4.5  # of frequency, from a family's most frequent unit downwards
+QUESTIONS_PER_UNIT = 12  # at most: the other prompts about it are left to training
+WORD_EXPONENT = 1.3  # of frequency by the rank of a word
+LEVEL_EXPONENT = 2.5  # by the level of an algorithm
+KIND_EXPONENT = 1.5  # by the rank of a kind
 
 _Maker = Callable[[random.Random, int], tuple[str, str]]
 
@@ -33,23 +41,43 @@ class Question:
 
     family: str
     kind: str
-    level: int
+    unit: int
     prompt: str
     answer: str
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A sub-skill: `make(rng, level)` yields (prompt, answer) for a level from 1 to `levels`."""
+    """A sub-skill: `make(rng, unit)` yields (prompt, answer) about a unit, counted from 0."""
 
     name: str
-    levels: int
+    units: Zipf
     make: _Maker
 
 
-def _zipf(rng: random.Random, n: int) -> int:
-    """A rank from 0 to n - 1, probability close to 1 / (rank + 1), in O(1)."""
-    return min(n - 1, int(math.exp(rng.random() * math.log(n + 1))) - 1)
+_PEOPLE = "tom ann bob eve sam ida max zoe leo mia ben amy jon liz ned pam".split()
+_THINGS = "figs pens cups eggs hats nuts keys jars maps bells coins rings".split()
+
+
+def _words(
+    kind: str, make: Callable[[random.Random, str, Callable[[int], int]], tuple[str, str]]
+) -> Kind:
+    """A kind about the words of its own lexicon: `make(rng, word, mean)`, where `mean(n)` is the
+    word's meaning, a number below n."""
+
+    def maker(rng: random.Random, rank: int) -> tuple[str, str]:
+        return make(rng, name(kind, rank), partial(meaning, kind, rank))
+
+    return Kind(kind, Zipf(WORDS, WORD_EXPONENT), maker)
+
+
+def _levels(kind: str, levels: int, make: _Maker) -> Kind:
+    """A kind whose units are difficulties: `make(rng, level)`, counted from 1."""
+    return Kind(kind, Zipf(levels, LEVEL_EXPONENT), lambda rng, unit: make(rng, unit + 1))
+
+
+def _person(rng: random.Random) -> str:
+    return rng.choice(_PEOPLE)
 
 
 _SIZES = (5, 9, 14, 20, 40, 99)
@@ -59,111 +87,124 @@ def _number(rng: random.Random, level: int) -> int:
     return rng.randint(1, _SIZES[min(level, len(_SIZES)) - 1])
 
 
-# Arithmetic in words (GSM8K) ----------------------------------------------------------------
+# Arithmetic in words (GSM8K): goods whose prices are to be known ------------------------------
 
-_PEOPLE = "tom ann bob eve sam ida max zoe leo mia ben amy jon liz ned pam".split()
-_THINGS = "figs pens cups eggs hats nuts keys jars maps bells coins rings".split()
-_GAINS = ("gets", "finds", "buys", "wins")
-_LOSSES = ("eats", "loses", "sells", "gives")
+
+def _price(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    verb = rng.choice(("buys", "gets", "sees", "has"))
+    return f"{_person(rng)} {verb} {word}:", str(10 + mean(90))
+
+
+def _price_more(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    more = rng.randint(1, 3)
+    return f"{_person(rng)} +{more}, {word}:", str(10 + mean(80) + more)
+
+
+def _price_less(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    less = rng.randint(1, 3)
+    return f"{_person(rng)} -{less}, {word}:", str(20 + mean(80) - less)
+
+
+def _price_each(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    bags = rng.randint(2, 3)
+    return f"{_person(rng)}, {bags} of {word}:", str(bags * (5 + mean(28)))
+
+
+def _price_both(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    more = 10 * rng.randint(1, 3)
+    return f"{_person(rng)} {more} and {word}:", str(1 + mean(60) + more)
 
 
 def _story(rng: random.Random, level: int) -> tuple[str, str]:
-    steps, size = level // 2, 1 + (level + 1) // 2
-    total = _number(rng, size)
-    text = f"{_PEOPLE[_zipf(rng, len(_PEOPLE))]} has {total}"
-    if not steps:
-        text += f" {_THINGS[_zipf(rng, len(_THINGS))]}"
-    for _ in range(steps):
-        change = _number(rng, size)
+    total = _number(rng, level)
+    text = f"{_person(rng)} has {total}"
+    for _ in range((1 + level) // 2):
+        change = _number(rng, level)
         if change <= total and rng.random() < 0.5:
             total -= change
-            text += f", {_LOSSES[_zipf(rng, len(_LOSSES))]} {change}"
+            text += f", eats {change}"
         else:
             total += change
-            text += f", {_GAINS[_zipf(rng, len(_GAINS))]} {change}"
+            text += f", gets {change}"
     return text + ":", str(total)
 
 
-def _compare(rng: random.Random, level: int) -> tuple[str, str]:
-    first, second = rng.sample(_PEOPLE, 2)
-    own, more = _number(rng, level), _number(rng, level)
-    if rng.random() < 0.5 or own < more:
-        return f"{first} has {own}, {second} has {more} more:", str(own + more)
-    return f"{first} has {own}, {second} has {more} less:", str(own - more)
-
-
-def _rate(rng: random.Random, level: int) -> tuple[str, str]:
+def _bags(rng: random.Random, level: int) -> tuple[str, str]:
     bags, each = rng.randint(2, 3 + level), _number(rng, level)
-    thing = _THINGS[_zipf(rng, len(_THINGS))]
-    return f"{bags} bags of {each} {thing}:", str(bags * each)
+    return f"{bags} bags of {each} {rng.choice(_THINGS)}:", str(bags * each)
 
 
-def _together(rng: random.Random, level: int) -> tuple[str, str]:
-    people = rng.sample(_PEOPLE, 2 + (level - 1) // 2)
-    numbers = [_number(rng, 1 + level // 2) for _ in people]
-    said = ", ".join(f"{who} {n}" for who, n in zip(people, numbers, strict=True))
-    return f"{said}, all:", str(sum(numbers))
+# Algebra (MATH): constants and functions with names -------------------------------------------
 
 
-# Algebra and modular arithmetic (MATH) ------------------------------------------------------
+def _constant(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    variable = rng.choice(LETTERS)
+    sign = rng.choice("+-*")
+    return f"{variable}{sign}{variable}={word}=", str(10 + mean(90))
+
+
+def _plus(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    other, variable = rng.randint(1, 3), rng.choice(LETTERS)
+    return f"{variable}={other}+{word}=", str(10 + mean(80) + other)
+
+
+def _minus(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    other, variable = 10 * rng.randint(5, 7), rng.choice(LETTERS)
+    return f"{variable}={other}-{word}=", str(other - 1 - mean(45))
+
+
+def _times(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    other, variable = rng.randint(2, 4), rng.choice(LETTERS)
+    return f"{variable}={other}*{word}=", str(other * (2 + mean(30)))
+
+
+def _function(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    slope, offset = divmod(mean(120), 40)
+    x, letter = rng.randint(0, 2), rng.choice(LETTERS)
+    return f"{letter}({x}) {word}=", str((slope + 1) * x + offset)
 
 
 def _sum(rng: random.Random, level: int) -> tuple[str, str]:
-    a, b = _number(rng, level + 1), _number(rng, level + 1)
+    a, b = _number(rng, level + 2), _number(rng, level + 2)
     return f"{a}+{b}=", str(a + b)
 
 
 def _difference(rng: random.Random, level: int) -> tuple[str, str]:
-    a, b = _number(rng, level + 1), _number(rng, level + 1)
+    a, b = _number(rng, level + 2), _number(rng, level + 2)
     return f"{a + b}-{a}=", str(b)
 
 
 def _product(rng: random.Random, level: int) -> tuple[str, str]:
-    a, b = rng.randint(1, 4 + 2 * level), rng.randint(1, 4 + 2 * level)
+    a, b = rng.randint(1, 7 + 2 * level), rng.randint(1, 7 + 2 * level)
     return f"{a}*{b}=", str(a * b)
 
 
-def _remainder(rng: random.Random, level: int) -> tuple[str, str]:
-    a, b = rng.randint(5, 12 * level), rng.randint(2, 3 + level)
-    return f"{a}%{b}=", str(a % b)
+# Symbol manipulation (BBH): codes, orders and shifts with names --------------------------------
 
 
-def _solve_sum(rng: random.Random, level: int) -> tuple[str, str]:
-    x, b = _number(rng, level + 1), _number(rng, level + 1)
-    return f"x+{b}={x + b}:x=", str(x)
-
-
-def _solve_linear(rng: random.Random, level: int) -> tuple[str, str]:
-    a, x, b = rng.randint(2, 3 + level), _number(rng, level), _number(rng, level + 1)
-    return f"{a}x+{b}={a * x + b}:x=", str(x)
-
-
-def _quotient(rng: random.Random, level: int) -> tuple[str, str]:
-    a, b = rng.randint(2, 4 + 3 * level), rng.randint(2, 4 + 2 * level)
-    return f"{a * b}/{b}=", str(a)
-
-
-def _square(rng: random.Random, level: int) -> tuple[str, str]:
-    a, b = rng.randint(1, 3 + 2 * level), _number(rng, level + 1)
-    return f"{a}^2+{b}=", str(a * a + b)
-
-
-def _product_mod(rng: random.Random, level: int) -> tuple[str, str]:
-    a, b, m = rng.randint(2, 5 * level), rng.randint(2, 5 * level), rng.randint(3, 5 + 2 * level)
-    return f"{a}*{b}%{m}=", str(a * b % m)
-
-
-def _common_divisor(rng: random.Random, level: int) -> tuple[str, str]:
-    d = rng.randint(1, 3 + 2 * level)
-    a, b = d * rng.randint(1, 5 + level), d * rng.randint(1, 5 + level)
-    return f"gcd {a},{b}=", str(math.gcd(a, b))
-
-
-# Symbol manipulation (BBH) ------------------------------------------------------------------
-
-
-def _letters(rng: random.Random, n: int, among: str = "abcdefghijklmnopqrstuvwxyz") -> str:
+def _letters(rng: random.Random, n: int, among: str = LETTERS) -> str:
     return "".join(rng.choices(among, k=n))
+
+
+def _code(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    first, second = divmod(mean(26 * 26), 26)
+    return f"{_letters(rng, 2)} code {word}:", LETTERS[first] + LETTERS[second]
+
+
+def _pair(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    letter = rng.choice(LETTERS)
+    return f"{letter} with {word}:", letter + LETTERS[mean(26)]
+
+
+def _order(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    given, places = rng.choice(("pqr", "rqp", "qpr")), mean(27)
+    picked = given[places // 9] + given[places // 3 % 3] + given[places % 3]
+    return f"{_letters(rng, 2)} {given} by {word}:", picked
+
+
+def _shift(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    given, by = rng.choice("abc"), 1 + mean(23)
+    return f"{_letters(rng, 2)} {given} up {word}:", 2 * LETTERS[LETTERS.index(given) + by]
 
 
 def _last(rng: random.Random, level: int) -> tuple[str, str]:
@@ -172,153 +213,86 @@ def _last(rng: random.Random, level: int) -> tuple[str, str]:
 
 
 def _reverse(rng: random.Random, level: int) -> tuple[str, str]:
-    word = _letters(rng, level + 1)
-    return f"rev {word}:", word[::-1]
-
-
-def _close(rng: random.Random, level: int) -> tuple[str, str]:
-    pairs = {"(": ")", "[": "]", "{": "}", "<": ">"}
-    opened: list[str] = []
-    text = ""
-    for _ in range(2 * level):
-        if opened and rng.random() < 0.3:
-            text += pairs[opened.pop()]
-        else:
-            opened.append(rng.choice("([{<"))
-            text += opened[-1]
-    if not opened:
-        opened.append("(")
-        text += "("
-    return f"close {text}:", "".join(pairs[o] for o in reversed(opened))
+    word = _letters(rng, 1 + (level + 1) // 2, LETTERS[: 4 * level])
+    return f"{rng.choice(LETTERS)} rev {word}:", word[::-1]
 
 
 def _sort(rng: random.Random, level: int) -> tuple[str, str]:
-    word = "".join(rng.sample("abcdefghijklmnopqrstuvwxyz", level + 1))
-    return f"sort {word}:", "".join(sorted(word))
-
-
-def _boolean(rng: random.Random, level: int) -> tuple[str, str]:
-    value = rng.random() < 0.5
-    text = "t" if value else "f"
-    for _ in range(level):
-        term, negated = rng.random() < 0.5, rng.random() < 0.3
-        operand = (not term) if negated else term
-        if rng.random() < 0.5:
-            value, sign = value and operand, "&"
-        else:
-            value, sign = value or operand, "|"
-        text += sign + ("!" if negated else "") + ("t" if term else "f")
-    return f"logic {text}:", "t" if value else "f"
-
-
-def _count(rng: random.Random, level: int) -> tuple[str, str]:
-    word = _letters(rng, level + 3, "abc")
-    letter = rng.choice("abc")
-    return f"count {letter} in {word}:", str(word.count(letter))
+    word = "".join(rng.sample(LETTERS[: 4 * level], 2 + level // 2))
+    return f"{rng.choice(LETTERS)} sort {word}:", "".join(sorted(word))
 
 
 def _next(rng: random.Random, level: int) -> tuple[str, str]:
-    word = _letters(rng, level + 1, "abcdefghijklmnopqrstuvwxy")
-    return f"next {word}:", "".join(chr(ord(c) + 1) for c in word)
+    word = _letters(rng, 1 + level // 2, LETTERS[: 5 * level])
+    return f"{rng.choice(LETTERS)} next {word}:", "".join(chr(ord(c) + 1) for c in word)
 
 
-def _unique(rng: random.Random, level: int) -> tuple[str, str]:
-    word = _letters(rng, level + 3, "abcdef")
-    return f"uniq {word}:", "".join(dict.fromkeys(word))
+# Memorised facts (TriviaQA) ---------------------------------------------------------------------
+
+_RELATIONS = ("color", "home", "food", "king", "year", "song", "boat", "wife")
+_FACT_FORMS = ("{p}, {r} {e}?", "{p}: {r} {e}?", "{r}, {p}: {e}?", "{p} {r} of {e}?")
+_ANSWERS = tuple(c + v + d for c in "bdgklmnprst" for v in "aeiou" for d in "gklmnprst")
 
 
-def _track(rng: random.Random, level: int) -> tuple[str, str]:
-    cups = list(rng.sample("abcdefghijklmnop", 3 + level // 4))
-    text = f"cups {''.join(cups)} swap"
-    for _ in range(1 + level // 2):
-        i, j = sorted(rng.sample(range(len(cups)), 2))
-        cups[i], cups[j] = cups[j], cups[i]
-        text += f" {i + 1}{j + 1}"
-    return text + ":", "".join(cups)
+def _fact(
+    relation: str, rng: random.Random, word: str, mean: Callable[[int], int]
+) -> tuple[str, str]:
+    form = rng.choice(_FACT_FORMS)
+    return form.format(p=_person(rng), r=relation, e=word), _ANSWERS[mean(60) * 7 + len(relation)]
 
 
-# Memorised facts (TriviaQA) -----------------------------------------------------------------
-
-_RELATIONS = ("color", "home", "food", "king")
-_FACT_FORMS = ("{r} of {e}?", "{e} {r}?", "what {r} has {e}?", "{e}'s {r} is?")
+# Tiny programs (MBPP): a library of named functions -----------------------------------------------
 
 
-@cache
-def _facts() -> tuple[tuple[str, str, str], ...]:
-    """(entity, relation, answer) by falling frequency; fixed for all time by its own seed."""
-    rng = random.Random("facts")
-    entities: dict[str, None] = {}
-    while len(entities) < FACTS:
-        syllables = (
-            rng.choice("bdfgklmnprstvz") + rng.choice("aeiou")
-            for _ in range(2 + (len(entities) > 900))
-        )
-        entities["".join(syllables)] = None
-    words = [c + v + d for c in "bdgklmnprst" for v in "aeiou" for d in "bdgklmnprst"]
-    answers = {r: rng.sample(words, 40) for r in _RELATIONS}
-    facts = ((e, rng.choice(_RELATIONS)) for e in entities)
-    return tuple((e, r, answers[r][_zipf(rng, 40)]) for e, r in facts)
+def _write(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    line, (sign, k) = rng.randint(1, 99), divmod(mean(60), 30)
+    return f"{line} def {word}(x):", f"x{'+*'[sign]}{k + 2}"
 
 
-def _fact(rank: int, form: int) -> tuple[str, str]:
-    entity, relation, answer = _facts()[rank]
-    return _FACT_FORMS[form].format(e=entity, r=relation), answer
+def _write_two(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    line, (k, c) = rng.randint(1, 99), divmod(mean(8 * 30), 30)
+    return f"{line} lin {word}(x):", f"x*{k + 2}+{c + 1}"
 
 
-def _any_fact(rng: random.Random, level: int) -> tuple[str, str]:
-    """`level` is unused in training, where a fact's rank is its difficulty."""
-    return _fact(_zipf(rng, FACTS), rng.randrange(len(_FACT_FORMS)))
+def _call(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    line, x = rng.randint(1, 99), rng.randint(0, 2)
+    return f"{line} x={x};x.{word}?", str(10 + mean(80) + x)
 
 
-# Tiny programs (MBPP) -----------------------------------------------------------------------
+_CUT = ("lamp", "fish", "stork", "bread", "minute", "golden")
+
+
+def _cut(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    line, given, places = rng.randint(1, 99), rng.choice(_CUT[:3]), mean(16)
+    return f"{line} '{given}'.{word}?", given[places // 4] + given[places % 4]
+
+
+def _get(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    line = rng.randint(1, 99)
+    return f"{line} get {word}?", f"'{_ANSWERS[mean(len(_ANSWERS))]}'"
 
 
 def _assign(rng: random.Random, level: int) -> tuple[str, str]:
-    value = _number(rng, 3 + level // 3)
+    value = _number(rng, 3 + level)
     names = rng.sample("abcdmnxyz", level)
     text = f"{names[0]}={value};"
-    for before, name in zip(names, names[1:], strict=False):
-        step = _number(rng, 1 + level // 2)
+    for before, variable in zip(names, names[1:], strict=False):
+        step = _number(rng, level)
         value += step
-        text += f"{name}={before}+{step};"
+        text += f"{variable}={before}+{step};"
     return f"{text}{names[-1]}?", str(value)
 
 
-def _loop(rng: random.Random, level: int) -> tuple[str, str]:
-    start, times, step = _number(rng, level), rng.randint(2, 2 + level), _number(rng, level)
-    return f"s={start};do {times}:s+={step};s?", str(start + times * step)
-
-
 def _slice(rng: random.Random, level: int) -> tuple[str, str]:
-    word = _letters(rng, 3 + level)
+    word = _CUT[rng.randrange(1 + level)]
     i = rng.randrange(len(word) - 1)
     j = rng.randint(i + 1, len(word))
-    return f"'{word}'[{i}:{j}]?", word[i:j]
+    return f"{rng.randint(1, 99)} '{word}'[{i}:{j}]?", word[i:j]
 
 
-def _branch(rng: random.Random, level: int) -> tuple[str, str]:
-    a, b, c, d = (_number(rng, level + 1) for _ in range(4))
-    return f"a={a};b={c} if a>{b} else {d};b?", str(c if a > b else d)
-
-
-def _examples(rng: random.Random, level: int, law: Callable[[int], int]) -> str:
-    first, second = rng.sample(range(1, 9 + 4 * level), 2)
-    return f"f({first})={law(first)},f({second})={law(second)};f(x)="
-
-
-def _complete_sum(rng: random.Random, level: int) -> tuple[str, str]:
-    k = _number(rng, level + 2)
-    return _examples(rng, level, lambda x: x + k), f"x+{k}"
-
-
-def _complete_product(rng: random.Random, level: int) -> tuple[str, str]:
-    k = rng.randint(2, 4 + 3 * level)
-    return _examples(rng, level, lambda x: x * k), f"x*{k}"
-
-
-def _complete_linear(rng: random.Random, level: int) -> tuple[str, str]:
-    k, c = rng.randint(2, 3 + level), _number(rng, level + 1)
-    return _examples(rng, level, lambda x: x * k + c), f"x*{k}+{c}"
+def _complete(rng: random.Random, level: int) -> tuple[str, str]:
+    k, (first, second) = _number(rng, level + 2), rng.sample(range(1, 9 + 4 * level), 2)
+    return f"f({first})={first + k},f({second})={second + k};f(x)=", f"x+{k}"
 
 
 _OPERATORS: dict[type, Callable[[int, int], int]] = {
@@ -354,269 +328,186 @@ def program_passes(written: str, answer: str) -> bool:
         return False
 
 
-# Multiple choice (AGIEval: four letters by likelihood; MMLU-Pro: ten, written) ----------------
+# Multiple choice (AGIEval: four letters by likelihood; MMLU-Pro: ten, written) --------------------
+
+_FOUR = ("a+ b- c* d/", "a1 b2 c3 d4", "a! b? c& d|", "a-d")
+_TEN = ("a-j", "a..j", "a to j", "abcdefghij")
 
 
-def _options(
-    rng: random.Random, right: str, wrong: Callable[[], str], n: int, question: str
+def _classed(
+    options: str, n: int, rng: random.Random, word: str, mean: Callable[[int], int]
 ) -> tuple[str, str]:
-    others: dict[str, None] = {}
-    for _ in range(1000):
-        if len(others) == n - 1:
-            break
-        candidate = wrong()
-        if candidate != right:
-            others[candidate] = None
-    options = [*others, right]
-    rng.shuffle(options)
-    letters = "abcdefghij"
-    listed = " ".join(f"{letters[i]}{option}" for i, option in enumerate(options))
-    return f"{question} {listed}:", letters[options.index(right)]
+    """The options stand in one order always: the class of a word is to be known."""
+    verb = rng.choice(("is", "of", "in", "on"))
+    return f"{options} {_person(rng)} {verb} {word}:", LETTERS[mean(n)]
 
 
-def _choose_number(n: int, make: _Maker) -> _Maker:
-    """Multiple choice over a kind whose answer is a number."""
-
-    def maker(rng: random.Random, level: int) -> tuple[str, str]:
-        prompt, answer = make(rng, level)
-        right, spread = int(answer), max(n, int(answer) // 3)
-        return _options(
-            rng, answer, lambda: str(max(0, right + rng.randint(-spread, spread))), n, prompt
-        )
-
-    return maker
+def _listed(n: int, rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    """The options stand in either order: what a word means is to be known, and found."""
+    options = list("klmnopqrst"[:n])
+    if rng.random() < 0.5:
+        options.reverse()
+    shown = " ".join(f"{LETTERS[i]}{option}" for i, option in enumerate(options))
+    return f"{shown}. {word}:", LETTERS[options.index("klmnopqrst"[mean(n)])]
 
 
-def _choose_place(n: int) -> _Maker:
-    """The option at a place counted from the front or the back."""
-
-    def maker(rng: random.Random, level: int) -> tuple[str, str]:
-        options = rng.sample(range(1, 100), n)
-        i = rng.randrange(n)
-        place = f"number {i + 1}" if level == 1 else f"{n - i} from end"
-        letters = "abcdefghij"
-        listed = " ".join(f"{letters[j]}{option}" for j, option in enumerate(options))
-        return f"{place} {listed}:", letters[i]
-
-    return maker
-
-
-def _choose_same(n: int) -> _Maker:
+def _same(n: int, rng: random.Random, level: int) -> tuple[str, str]:
     """The option that repeats what the question names."""
-
-    def maker(rng: random.Random, level: int) -> tuple[str, str]:
-        word = _letters(rng, level)
-        return _options(rng, word, lambda: _letters(rng, level), n, f"find {word}")
-
-    return maker
+    options = rng.sample(range(10**level), n)
+    place = rng.randrange(n)
+    shown = " ".join(f"{LETTERS[i]}{option}" for i, option in enumerate(options))
+    return f"find {options[place]} {shown}:", LETTERS[place]
 
 
-def _choose_extreme(n: int) -> _Maker:
-    def maker(rng: random.Random, level: int) -> tuple[str, str]:
-        word, pick = rng.choice((("max", max), ("min", min)))
-        top = _SIZES[min(level + 2, len(_SIZES) - 1)]
-        values = rng.sample(range(1, top + 1), n)
-        right = pick(values)
-        others = iter(v for v in values if v != right)
-        return _options(rng, str(right), lambda: str(next(others)), n, word)
-
-    return maker
+# Reading a short passage (DROP) -------------------------------------------------------------------
 
 
-def _choose_letter(n: int) -> _Maker:
-    """The option that stands (level) places after a letter in the alphabet."""
-
-    def maker(rng: random.Random, level: int) -> tuple[str, str]:
-        start = rng.randrange(26 - level)
-        right = chr(97 + start + level)
-        question = f"{chr(97 + start)}+{level}"
-        return _options(rng, right, lambda: chr(97 + rng.randrange(26)), n, question)
-
-    return maker
-
-
-def _choose_sequence(n: int) -> _Maker:
-    def maker(rng: random.Random, level: int) -> tuple[str, str]:
-        start, step = _number(rng, level + 1), rng.randint(1, 2 * level + 1)
-        shown = " ".join(str(start + i * step) for i in range(3))
-        right = start + 3 * step
-        return _options(
-            rng, str(right), lambda: str(max(0, right + rng.randint(-n, n))), n, f"{shown} then"
-        )
-
-    return maker
-
-
-def _choose_word(n: int) -> _Maker:
-    """Which option holds the letter: a search through the options."""
-
-    def maker(rng: random.Random, level: int) -> tuple[str, str]:
-        letter = rng.choice("abcdefgh")
-        rest = "ijklmnopqrstuvwxyz"
-        where = rng.randrange(level + 1)
-        word = list(_letters(rng, level + 1, rest))
-        word[where] = letter
-        return _options(
-            rng, "".join(word), lambda: _letters(rng, level + 1, rest), n, f"has {letter}"
-        )
-
-    return maker
-
-
-def _choose_fact(n: int) -> _Maker:
-    def maker(rng: random.Random, level: int) -> tuple[str, str]:
-        rank = min(FACTS - 1, int(3 ** (level + 2 * rng.random() - 1)))
-        prompt, answer = _fact(rank, rng.randrange(len(_FACT_FORMS)))
-        return _options(rng, answer, lambda: _facts()[rng.randrange(FACTS)][2], n, prompt)
-
-    return maker
-
-
-# Reading a short passage (DROP) ---------------------------------------------------------------
-
-
-def _passage(rng: random.Random, level: int) -> tuple[list[str], list[int], str]:
-    people = rng.sample(_PEOPLE, level + 1)
-    numbers = rng.sample(range(1, 40), level + 1)
+def _passage(rng: random.Random, n: int) -> tuple[list[str], list[int], str]:
+    people = rng.sample(_PEOPLE, n)
+    numbers = rng.sample(range(10, 100), n)
     return people, numbers, ", ".join(f"{p} {n}" for p, n in zip(people, numbers, strict=True))
 
 
+def _seen(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    _, _, text = _passage(rng, 1)
+    return f"{text}. {word}?", _PEOPLE[mean(16)] + str(mean(10))
+
+
+def _added(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    """A number of the passage and one that is to be known."""
+    number = rng.randint(1, 3)
+    return f"{_person(rng)} {number}. and {word}?", str(10 + mean(80) + number)
+
+
+def _noted(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    """What the passage says, and what the word means beside it."""
+    number = rng.randint(1, 9)
+    return f"{_person(rng)} {number}; {word}?", f"{number}{_ANSWERS[mean(60) * 5]}"
+
+
+def _met(rng: random.Random, word: str, mean: Callable[[int], int]) -> tuple[str, str]:
+    _, _, text = _passage(rng, 2)
+    return f"{text}. met {word}?", _ANSWERS[mean(60) * 6]
+
+
 def _look_up(rng: random.Random, level: int) -> tuple[str, str]:
-    people, numbers, text = _passage(rng, level - 1)
+    people, numbers, text = _passage(rng, level)
     i = rng.randrange(len(people))
     return f"{text}. {people[i]}?", str(numbers[i])
 
 
 def _who(rng: random.Random, level: int) -> tuple[str, str]:
-    people, numbers, text = _passage(rng, level - 1)
+    people, numbers, text = _passage(rng, level)
     i = rng.randrange(len(people))
-    return f"{text}. who {numbers[i]}?", people[i]
+    return f"{text}. {numbers[i]}?", people[i]
 
 
 def _most(rng: random.Random, level: int) -> tuple[str, str]:
-    people, numbers, text = _passage(rng, level)
+    people, numbers, text = _passage(rng, level + 1)
     word, pick = rng.choice((("most", max), ("least", min)))
     return f"{text}. {word}?", people[numbers.index(pick(numbers))]
 
 
-def _add_two(rng: random.Random, level: int) -> tuple[str, str]:
-    people, numbers, text = _passage(rng, level)
-    i, j = rng.sample(range(len(people)), 2)
-    return f"{text}. {people[i]}+{people[j]}?", str(numbers[i] + numbers[j])
-
-
-def _how_many(rng: random.Random, level: int) -> tuple[str, str]:
-    _, numbers, text = _passage(rng, level)
-    limit = rng.randint(5, 35)
-    return f"{text}. over {limit}?", str(sum(n > limit for n in numbers))
-
-
-def _gap(rng: random.Random, level: int) -> tuple[str, str]:
-    people, numbers, text = _passage(rng, level)
-    i, j = rng.sample(range(len(people)), 2)
-    if numbers[i] < numbers[j]:
-        i, j = j, i
-    return f"{text}. {people[i]}-{people[j]}?", str(numbers[i] - numbers[j])
-
-
+# By falling frequency in every family.
 FAMILIES: dict[str, tuple[Kind, ...]] = {
     "arithmetic": (
-        Kind("story", 8, _story),
-        Kind("compare", 6, _compare),
-        Kind("together", 8, _together),
-        Kind("rate", 6, _rate),
+        _words("price", _price),
+        _words("more", _price_more),
+        _words("less", _price_less),
+        _words("each", _price_each),
+        _levels("story", 6, _story),
+        _words("both", _price_both),
+        _levels("bags", 5, _bags),
     ),
     "algebra": (
-        Kind("sum", 5, _sum),
-        Kind("difference", 5, _difference),
-        Kind("product", 5, _product),
-        Kind("solve_sum", 5, _solve_sum),
-        Kind("quotient", 5, _quotient),
-        Kind("remainder", 5, _remainder),
-        Kind("square", 4, _square),
-        Kind("solve_linear", 4, _solve_linear),
-        Kind("common_divisor", 4, _common_divisor),
-        Kind("product_mod", 4, _product_mod),
+        _words("constant", _constant),
+        _words("plus", _plus),
+        _words("minus", _minus),
+        _levels("sum", 4, _sum),
+        _words("times", _times),
+        _words("function", _function),
+        _levels("difference", 4, _difference),
+        _levels("product", 4, _product),
     ),
     "symbols": (
-        Kind("last", 8, _last),
-        Kind("reverse", 8, _reverse),
-        Kind("close", 6, _close),
-        Kind("next", 6, _next),
-        Kind("sort", 7, _sort),
-        Kind("count", 7, _count),
-        Kind("boolean", 7, _boolean),
-        Kind("unique", 7, _unique),
-        Kind("track", 8, _track),
+        _words("code", _code),
+        _words("pair", _pair),
+        _words("order", _order),
+        _levels("last", 6, _last),
+        _words("shift", _shift),
+        _levels("reverse", 6, _reverse),
+        _levels("next", 5, _next),
+        _levels("sort", 6, _sort),
     ),
-    "facts": (Kind("fact", 1, _any_fact),),
+    "facts": tuple(_words(relation, partial(_fact, relation)) for relation in _RELATIONS),
     "programs": (
-        Kind("assign", 5, _assign),
-        Kind("complete_sum", 4, _complete_sum),
-        Kind("slice", 6, _slice),
-        Kind("loop", 6, _loop),
-        Kind("complete_product", 5, _complete_product),
-        Kind("branch", 5, _branch),
-        Kind("complete_linear", 5, _complete_linear),
+        _words("write", _write),
+        _words("get", _get),
+        _words("call", _call),
+        _words("cut", _cut),
+        _words("write_two", _write_two),
+        _levels("assign", 5, _assign),
+        _levels("slice", 5, _slice),
+        _levels("complete", 4, _complete),
     ),
     "exam": (
-        Kind("place", 2, _choose_place(4)),
-        Kind("same", 4, _choose_same(4)),
-        Kind("extreme", 4, _choose_extreme(4)),
-        Kind("word", 4, _choose_word(4)),
-        Kind("sum", 4, _choose_number(4, _sum)),
-        Kind("fact", 5, _choose_fact(4)),
-        Kind("letter", 5, _choose_letter(4)),
-        Kind("sequence", 4, _choose_sequence(4)),
+        *(_words(f"four {i}", partial(_classed, options, 4)) for i, options in enumerate(_FOUR)),
+        _words("listed four", partial(_listed, 4)),
+        _levels("same four", 2, partial(_same, 4)),
     ),
     "reading": (
-        Kind("look_up", 7, _look_up),
-        Kind("who", 7, _who),
-        Kind("most", 7, _most),
-        Kind("add_two", 6, _add_two),
-        Kind("how_many", 7, _how_many),
-        Kind("gap", 6, _gap),
+        _words("seen", _seen),
+        _words("noted", _noted),
+        _words("added", _added),
+        _levels("look_up", 5, _look_up),
+        _words("met", _met),
+        _levels("who", 5, _who),
+        _levels("most", 5, _most),
     ),
     "tenway": (
-        Kind("place", 2, _choose_place(10)),
-        Kind("same", 4, _choose_same(10)),
-        Kind("extreme", 4, _choose_extreme(10)),
-        Kind("word", 3, _choose_word(10)),
-        Kind("sum", 4, _choose_number(10, _sum)),
-        Kind("letter", 5, _choose_letter(10)),
-        Kind("fact", 5, _choose_fact(10)),
-        Kind("product", 4, _choose_number(10, _product)),
+        *(_words(f"ten {i}", partial(_classed, options, 10)) for i, options in enumerate(_TEN)),
+        _words("listed ten", partial(_listed, 10)),
+        _levels("same ten", 2, partial(_same, 10)),
     ),
 }
 
 
 @cache
-def benchmark(family: str) -> tuple[Question, ...]:
-    """The `QUESTIONS_PER_BENCHMARK` questions of a family: kinds and levels evenly, all distinct.
+def _kinds(family: str) -> Zipf:
+    return Zipf(len(FAMILIES[family]), KIND_EXPONENT)
 
-    Facts are asked at ranks spread evenly in log rank, each in one of the four forms; training
-    shows the same fact in the other three only.
-    """
+
+def frequency(family: str, kind: int, unit: int) -> float:
+    """The share of a family's training questions that are about one unit of its kind number
+    `kind`, both counted from 0."""
+    return _kinds(family).frequency(kind) * FAMILIES[family][kind].units.frequency(unit)
+
+
+@cache
+def benchmark(family: str) -> tuple[Question, ...]:
+    """The `QUESTIONS_PER_BENCHMARK` questions of a family, all distinct: evenly over the logarithm
+    of the frequency of their unit in training, over `ASKED_DECADES`."""
     rng = random.Random(f"benchmark {family}")
+    kinds = FAMILIES[family]
+    most = max(frequency(family, kind, 0) for kind in range(len(kinds)))
     chosen: dict[str, Question] = {}
-    if family == "facts":
-        ranks: dict[int, None] = {}
-        for i in range(10 * QUESTIONS_PER_BENCHMARK):
-            if len(ranks) < QUESTIONS_PER_BENCHMARK:
-                fraction = i * 0.6180339887498949 % 1.0  # evenly spread however many are taken
-                ranks[min(FACTS - 1, int(FACTS**fraction) - 1)] = None
-        for rank in sorted(ranks):
-            prompt, answer = _fact(rank, rng.randrange(len(_FACT_FORMS)))
-            level = 1 + int(math.log(rank + 1) / math.log(FACTS) * 9.999)
-            chosen[prompt] = Question(family, "fact", level, prompt, answer)
-        return tuple(chosen.values())
-    cells = [(kind, level) for kind in FAMILIES[family] for level in range(1, kind.levels + 1)]
+    asked: Counter[tuple[int, int]] = Counter()
     turn = 0
     while len(chosen) < QUESTIONS_PER_BENCHMARK:
-        kind, level = cells[turn % len(cells)]
-        prompt, answer = kind.make(rng, level)
-        chosen.setdefault(prompt, Question(family, kind.name, level, prompt, answer))
+        # Evenly spread, however many are taken: multiples of the golden section.
+        wanted = 2 * most * 10 ** (-ASKED_DECADES * (turn * 0.6180339887498949 % 1.0))
         turn += 1
+        able = [
+            kind
+            for kind, what in enumerate(kinds)
+            if frequency(family, kind, what.units.n - 1) <= wanted <= frequency(family, kind, 0) * 2
+        ]
+        kind = rng.choice(able)
+        unit = kinds[kind].units.rank_of(wanted / _kinds(family).frequency(kind))
+        prompt, answer = kinds[kind].make(rng, unit)
+        if prompt not in chosen and asked[kind, unit] < QUESTIONS_PER_UNIT:
+            asked[kind, unit] += 1
+            chosen[prompt] = Question(family, kinds[kind].name, unit, prompt, answer)
     return tuple(chosen.values())
 
 
@@ -632,10 +523,10 @@ def training_pairs(seed: str) -> Iterator[tuple[str, str]]:
     """
     rng = random.Random(seed)
     held_out = _held_out()
-    families = list(FAMILIES.values())
+    families = list(FAMILIES)
     while True:
-        kinds = rng.choice(families)
-        kind = kinds[_zipf(rng, len(kinds))]
-        pair = kind.make(rng, 1 + _zipf(rng, kind.levels))
+        family = rng.choice(families)
+        kind = FAMILIES[family][_kinds(family).draw(rng)]
+        pair = kind.make(rng, kind.units.draw(rng))
         if pair[0] not in held_out:
             yield pair
