@@ -31,7 +31,7 @@ def main() -> int:
     asked = arguments.parse_args()
     logging.disable(logging.WARNING)
 
-    from cod_harness.harness import parallel
+    from cod_harness.harness.scoring import parallel
 
     print(f"{asked.documents} documents, {asked.repeats} repeats, {parallel.cores()} cores")
     print("                          time, s: alone / captured   added, ms a document")
@@ -55,9 +55,9 @@ def seconds(documents: int, repeats: int, kinds: int, watched: bool) -> tuple[fl
     """Wall time and processor time (children's included) of one evaluation."""
     from lm_eval import evaluator
 
-    from cod_harness.harness.capture import Capture
-    from cod_harness.harness.flags import CaptureOptions
-    from cod_harness.harness.hooks import installed
+    from cod_harness.harness.capture.capture import Capture
+    from cod_harness.harness.capture.flags import CaptureOptions
+    from cod_harness.harness.capture.hooks import installed
 
     with tempfile.TemporaryDirectory() as folder:
         task = gsm_like(Path(folder), documents, repeats)

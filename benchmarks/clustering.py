@@ -44,7 +44,7 @@ def main() -> int:
     arguments.add_argument("--seed", type=int, default=0)
     asked = arguments.parse_args()
 
-    from cod_harness.engine.clustering import EXACT_UP_TO
+    from cod_harness.engine.settings import EXACT_UP_TO
 
     limit = EXACT_UP_TO if asked.exact_up_to is None else asked.exact_up_to
     print("                          ours                   scikit-learn           wall   same")

@@ -19,8 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from cod_harness.harness.samples import ingest
+from cod_harness.harness.ingest.ingest import ingest
 from cod_harness.ladder.manifest import Ladder
+from cod_harness.ladder.read_ladder import read_ladder
 
 _WORDS = "the of and so then we have that is it number total each buys gives eggs more than".split()
 
@@ -90,7 +91,7 @@ def reading(megabytes: float, files: int, rescore: bool, processes: int | None) 
         # In a process of its own: peak memory is a process's.
         context = multiprocessing.get_context("spawn")
         queue = context.Queue()
-        arguments = (root / "out", Ladder.read(ladder_file), processes, queue)
+        arguments = (root / "out", read_ladder(ladder_file), processes, queue)
         worker = context.Process(target=measured, args=arguments)
         worker.start()
         seconds, peak, rows, spent = queue.get()
@@ -105,8 +106,8 @@ def reading(megabytes: float, files: int, rescore: bool, processes: int | None) 
 
 def math_answers(count: int) -> None:
     """Time per 1,000 answers of MATH: as the harness scores them, and remembered."""
-    from cod_harness.harness.symbolic import remembered_symbols
-    from cod_harness.harness.task_source import definition, harness_tasks
+    from cod_harness.harness.scoring.symbolic import remembered_symbols
+    from cod_harness.harness.scoring.task_source import definition, harness_tasks
 
     process = definition(harness_tasks() / "minerva_math/minerva_math_algebra.yaml")[
         "process_results"

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cod_harness.engine import METHODS
+from cod_harness.engine import METHODS, settings
 from cod_harness.engine.arrays import Floats
+from cod_harness.engine.baselines.laws import POWER
+from cod_harness.engine.baselines.losses import FALLING_TO_FLOOR, LossScale
 from cod_harness.engine.fitting import fit
-from cod_harness.engine.rivals.laws import POWER
-from cod_harness.engine.rivals.losses import FALLING_TO_FLOOR, LOSS_NOISE, LossScale
 
 TARGETS = {"7B-4T": "peteish7_eval_anneal", "13B-5T": "peteish13_eval_final"}
 # Questions in each part of MMLU's test set, which the average weighs them by.
@@ -99,7 +99,7 @@ def columns(table: pd.DataFrame, task: str) -> tuple[pd.Series, pd.Series]:
 
 def two_step(law, x: Floats, x_target: Floats, loss: Floats, accuracy: Floats):
     """Losses and accuracies of the targets by a law of loss and a sigmoid."""
-    found = fit(law, x, loss[None], (LOSS_NOISE * loss)[None])
+    found = fit(law, x, loss[None], (settings.LOSS_NOISE * loss)[None])
     losses = law.curve(found.theta, x_target)[0]
     scale = LossScale(FALLING_TO_FLOOR, ideal=True)
     scale.learn(loss, accuracy, np.full(len(loss), NOISE))

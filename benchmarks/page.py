@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cod_harness.evaluation.forecasts import document_text, forecast_document
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
-from cod_harness.report.document import document_text, forecast_document
-from cod_harness.report.page import page
+from cod_harness.report.page.page import page
 
 CHROMIUM = "/usr/bin/chromium"
 

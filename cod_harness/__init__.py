@@ -4,8 +4,7 @@
 >>> model = COD().fit(rates, compute, n_samples=100)     # (questions, models), FLOP
 >>> model.forecast(3.8e24).mean
 
-Importing this package imports nothing heavy; `COD`, `Ladder`, `PassRates` and `read_passrates`
-are loaded when first used.
+Importing this package imports nothing heavy; the names in `__all__` are loaded when first used.
 """
 
 from __future__ import annotations
@@ -17,17 +16,20 @@ if TYPE_CHECKING:
     from cod_harness.engine import COD
     from cod_harness.errors import InputError
     from cod_harness.ladder.manifest import Ladder
-    from cod_harness.ladder.passrates import PassRates, read_passrates
+    from cod_harness.ladder.passrates import PassRates
+    from cod_harness.ladder.read_ladder import read_ladder
+    from cod_harness.ladder.read_passrates import read_passrates
 
 __version__ = "0.1.0"
-__all__ = ["COD", "InputError", "Ladder", "PassRates", "read_passrates"]
+__all__ = ["COD", "InputError", "Ladder", "PassRates", "read_ladder", "read_passrates"]
 
 _HOMES = {
     "COD": "cod_harness.engine",
     "InputError": "cod_harness.errors",
     "Ladder": "cod_harness.ladder.manifest",
     "PassRates": "cod_harness.ladder.passrates",
-    "read_passrates": "cod_harness.ladder.passrates",
+    "read_ladder": "cod_harness.ladder.read_ladder",
+    "read_passrates": "cod_harness.ladder.read_passrates",
 }
 
 

@@ -15,17 +15,12 @@ from sklearn.base import BaseEstimator, ClusterMixin, _fit_context
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
-from .arrays import Floats, Ints
-from .meanshift import mean_shift
-from .meanshift_blocks import Map, threads
-from .meanshift_radius import neighbourhood_radius
-from .meanshift_sample import MOST_SEEDS, sampled_mean_shift, sampled_radius
-
-OUTLIER = -1
-MIN_CLUSTER_SIZE = 10  # K of Algorithm 1
-QUANTILE = 0.1  # Q
-MAX_DISTANCE_FRACTION = 0.1  # U = this x the largest distance in the unit cube
-EXACT_UP_TO = 50_000
+from cod_harness.engine import settings
+from cod_harness.engine.arrays import Floats, Ints
+from cod_harness.engine.meanshift.bandwidth import neighbourhood_radius
+from cod_harness.engine.meanshift.blocks import Map, threads
+from cod_harness.engine.meanshift.exact import mean_shift
+from cod_harness.engine.meanshift.sampled import MOST_SEEDS, sampled_mean_shift, sampled_radius
 
 
 class ImprovedMeanShift(ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -87,11 +82,11 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        min_cluster_size: int = MIN_CLUSTER_SIZE,
-        quantile: float = QUANTILE,
+        min_cluster_size: int = settings.MIN_CLUSTER_SIZE,
+        quantile: float = settings.QUANTILE,
         bandwidth: float | None = None,
-        max_distance_fraction: float = MAX_DISTANCE_FRACTION,
-        exact_up_to: int | None = EXACT_UP_TO,
+        max_distance_fraction: float = settings.MAX_DISTANCE_FRACTION,
+        exact_up_to: int | None = settings.EXACT_UP_TO,
     ) -> None:
         self.min_cluster_size = min_cluster_size
         self.quantile = quantile
@@ -115,11 +110,11 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             estimated = neighbourhood_radius if exact else sampled_radius
             radius = estimated(rows, self.quantile, largest, each)
         self.bandwidth_ = float(radius)
-        self.labels_ = np.full(len(rows), OUTLIER, dtype=np.intp)
+        self.labels_ = np.full(len(rows), settings.OUTLIER, dtype=np.intp)
         centers: list[Floats] = []
         self.n_rounds_ = 0
         while True:
-            left = np.flatnonzero(self.labels_ == OUTLIER)
+            left = np.flatnonzero(self.labels_ == settings.OUTLIER)
             if len(left) < self.min_cluster_size:
                 break  # a round could not make a cluster, hence would change nothing
             self.n_rounds_ += 1
@@ -130,7 +125,7 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             kept = np.flatnonzero(sizes >= self.min_cluster_size)
             if len(kept) == 0:
                 break
-            number = np.full(len(candidates), OUTLIER, dtype=np.intp)
+            number = np.full(len(candidates), settings.OUTLIER, dtype=np.intp)
             number[kept] = np.arange(len(kept)) + sum(map(len, centers))
             self.labels_[left[near]] = number[labels[near]]
             centers.append(candidates[kept])

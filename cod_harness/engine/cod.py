@@ -9,68 +9,48 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 
-from ..errors import InputError
-from . import clustering
-from .ability import abilities
-from .arrays import Bools, Floats, Ints
-from .clustering import OUTLIER, ImprovedMeanShift
-from .fitting import Fits, fit
-from .forecast import (
-    BLIND_INTERVAL,
-    USUAL_LEVEL,
-    Forecast,
-    Subset,
-    Verdict,
-    abstention,
-    cluster_reasons,
-    draw_reasons,
-    map_reasons,
-    nothing_to_go_on,
-    order_reasons,
-    range_reasons,
-    too_few_clusters,
-    unclear_rise,
-    width_reasons,
+from cod_harness.engine import settings
+from cod_harness.engine.arrays import Bools, Floats, Ints
+from cod_harness.engine.fitting import Fits, fit
+from cod_harness.engine.forecast import NAN, Forecast, Subset, abstention
+from cod_harness.engine.intervals import accuracy_variance, central_interval, cluster_variance
+from cod_harness.engine.mapping import MonotoneMap, fit_map
+from cod_harness.engine.measurements import (
+    Measurements,
+    check_question,
+    features,
+    given_labels,
+    measurements,
 )
-from .intervals import Replicates, cluster_variance, interval, replicates, sampling_variance
-from .laws import LAWS, EmergenceLaw
-from .mapping import RMSE_THRESHOLD, MonotoneMap, fit_map
-from .measurements import Measurements, features, given_labels, measurements
-from .selection import Cluster, Thresholds, judged_clusters
-from .trend import forecast_spread
-from .views import CLUSTERS_WIDEN, COARSE, ONE_SD, View, accuracies, parts, pooled, view
+from cod_harness.engine.recipe import Recipe
+from cod_harness.engine.selection import Cluster, judged_clusters
+from cod_harness.engine.settings import LEVEL, OUTLIER
+from cod_harness.engine.verdicts import (
+    Reason,
+    because,
+    blind_interval,
+    cluster_doubts,
+    draw_doubts,
+    map_doubts,
+    nothing_to_go_on,
+    order_doubts,
+    range_doubts,
+    silent_clusters,
+    unclear_rise,
+    verdict,
+    width_doubts,
+)
+from cod_harness.engine.views.irt import abilities
+from cod_harness.engine.views.pooling import View, accuracies, parts, pooled, view
+from cod_harness.engine.views.refits import Replicates, replicates
+from cod_harness.engine.views.trend import forecast_spread
 
 
-class COD(BaseEstimator):  # type: ignore[misc]
+class COD(Recipe):
     """Clustering on difficulty: fit on a ladder's pass rates, forecast at any compute.
 
-    Parameters (`paper` gives the published settings)
-    ----------
-    min_cluster_size, quantile, bandwidth, max_distance_fraction, exact_up_to : see
-        `ImprovedMeanShift`.
-    law : "eq4", or "f1", "f2", "f3" of Table 4.
-    min_a, min_b, max_c : thresholds of C.1, see `Thresholds`.
-    map_rmse : T of C.2, accuracy.
-    map_top : weight of (1, 1) against a measured point of the map; None to pass through it, as in
-        the paper.  A subset that is solved while the rest is not says nothing of the rest.
-    noise_floor : accuracy; the least standard deviation of a cluster's mean rate in the weights,
-        for what models miss their trend by.  Above most sampling errors it makes the weights nearly
-        equal, as in the paper.
-    b_scale : a law pays (b / b_scale)^2 on its chi-square; inf for nothing.  Four parameters pass
-        through the points of a short ladder in many ways, and plain least squares picks a jump,
-        which extrapolates to certainty: of laws the points cannot tell apart, take the slower.
-    b_bound : upper bound on b in the fits, or None for none that matters.  Not in the paper: where
-        rungs jump, the points insist on a jump, and few jumps are as sudden as they look.
-    min_share : least share of the questions that must be predictable for the clusters to speak,
-        0 for any, as in the paper.  The map would carry nearly all of it.
-    trend : weigh the clusters' forecast with that of the benchmark's own trend, each by its
-        certainty (see `views`), and abstain where the rungs show no rise to go on; not in the
-        paper.
-    n_replicates : refits that show how certain the clusters are; with 0 they count as certain, and
-        without a trend low and high are then the mean.
-    random_state : seed of the refits.
+    Parameters are those of `Recipe`; `paper` gives the published ones.
 
     Attributes (n questions, m models, in the order given)
     ----------
@@ -97,72 +77,6 @@ class COD(BaseEstimator):  # type: ignore[misc]
     rung_error_: Floats
     compute_: Floats
 
-    def __init__(
-        self,
-        *,
-        min_cluster_size: int = clustering.MIN_CLUSTER_SIZE,
-        quantile: float = clustering.QUANTILE,
-        bandwidth: float | None = None,
-        max_distance_fraction: float = clustering.MAX_DISTANCE_FRACTION,
-        exact_up_to: int | None = clustering.EXACT_UP_TO,
-        law: str = "eq4",
-        min_a: float = Thresholds.min_a,
-        min_b: float = Thresholds.min_b,
-        max_c: float = Thresholds.max_c,
-        map_rmse: float = RMSE_THRESHOLD,
-        map_top: float | None = 0.3,
-        noise_floor: float = 0.02,
-        b_scale: float = 1.0,
-        b_bound: float | None = 1.5,
-        min_share: float = 0.1,
-        trend: bool = True,
-        n_replicates: int = 200,
-        random_state: int = 0,
-    ) -> None:
-        self.min_cluster_size = min_cluster_size
-        self.quantile = quantile
-        self.bandwidth = bandwidth
-        self.max_distance_fraction = max_distance_fraction
-        self.exact_up_to = exact_up_to
-        self.law = law
-        self.min_a = min_a
-        self.min_b = min_b
-        self.max_c = max_c
-        self.map_rmse = map_rmse
-        self.map_top = map_top
-        self.noise_floor = noise_floor
-        self.b_scale = b_scale
-        self.b_bound = b_bound
-        self.min_share = min_share
-        self.trend = trend
-        self.n_replicates = n_replicates
-        self.random_state = random_state
-
-    @classmethod
-    def paper(cls) -> COD:
-        """The published recipe and settings, whatever the defaults become.
-
-        The paper does not say how its fits were weighted, started or chosen among equals:
-        `noise_floor` and `b_scale` are ours.
-        """
-        return cls(
-            min_cluster_size=10,
-            quantile=0.1,
-            bandwidth=None,
-            max_distance_fraction=0.1,
-            law="eq4",
-            min_a=1.0,
-            min_b=0.1,
-            max_c=1.0,
-            map_rmse=0.005,
-            map_top=None,
-            noise_floor=0.02,
-            b_scale=1.0,
-            b_bound=None,
-            min_share=0.0,
-            trend=False,
-        )
-
     def fit(
         self,
         rates: ArrayLike,
@@ -184,57 +98,20 @@ class COD(BaseEstimator):  # type: ignore[misc]
         Raises InputError: fewer than four rungs, a rate that is missing or outside [0, 1], compute
         that is not positive, shapes that do not fit.
         """
-        ladder = measurements(rates, compute, n_samples, anchors)
-        law = self._law()
-        log_compute = np.log(ladder.compute)
-        log_reference = 0.5 * float(log_compute[0] + log_compute[-1])
-        x = log_compute - log_reference
-
+        self._ladder = ladder = measurements(rates, compute, n_samples, anchors)
+        self._scale(ladder)
         rows, zero = features(ladder)
-        self.bandwidth_ = float("nan")
+        self.bandwidth_ = NAN
         groups = self._cluster(rows, zero) if labels is None else given_labels(labels, ladder)
-        means, sizes, fits = self._fit(ladder, groups, law, x)
-        clusters = judged_clusters(
-            law,
-            fits,
-            means,
-            sizes,
-            float(log_compute[0]),
-            log_reference,
-            Thresholds(self.min_a, self.min_b, self.max_c),
-        )
-        kept = [cluster.id for cluster in clusters if cluster.predictable]
-        subset: Bools = np.isin(groups, kept)
-        mapping = self._map(ladder, subset)
-
-        self._ladder, self._x, self._log_reference = ladder, x, log_reference
-        self._sorted_labels, self._kept, self._theta = groups, kept, fits.theta[kept]
-        self._replicates: Replicates | None = None
-        self._silent = too_few_clusters(clusters, float(subset.mean()), self.min_share)
-        self.clusters_ = [
-            replace(cluster, rates=ladder.as_given(cluster.rates)) for cluster in clusters
-        ]
-        self.mapping_ = mapping
-        self.subset_share_ = float(subset.mean())
-        self.labels_ = np.empty_like(groups)
-        self.labels_[ladder.question_order] = groups
-        kinds = np.select(
-            [subset, groups != OUTLIER, zero],
-            ["predictable", "non_extrapolatable", "zero"],
-            default="outlier",
-        )
-        self.classes_ = np.empty_like(kinds)
-        self.classes_[ladder.question_order] = kinds
-        self._accuracy = ladder.rates.mean(axis=0)
-        everything: Bools = np.ones(len(groups), dtype=bool)
-        self._error = np.sqrt(sampling_variance(ladder, everything))
-        self.rung_accuracy_ = ladder.as_given(self._accuracy)
-        self.rung_error_ = ladder.as_given(self._error)
+        means, fits = self._fit(ladder, groups)
+        clusters, subset = self._select(groups, means, fits)
+        self.mapping_ = self._map(ladder, subset)
+        self._describe(clusters, groups, subset, zero)
         self._abilities = abilities(ladder, self._error**2) if self.trend else None
-        self.compute_ = ladder.as_given(ladder.compute)
+        self._replicates: Replicates | None = None
         return self
 
-    def forecast(self, compute: float, level: float = 0.9) -> Forecast:
+    def forecast(self, compute: float, level: float = LEVEL) -> Forecast:
         """Accuracy on the whole benchmark at ``compute`` FLOP, with an interval at ``level``.
 
         The verdict is "abstain", and the mean NaN, where nothing can be said: one question, no
@@ -244,63 +121,42 @@ class COD(BaseEstimator):  # type: ignore[misc]
 
         Raises InputError on a compute that is not positive or a level outside (0, 1).
         """
-        if not (np.isfinite(compute) and compute > 0):
-            raise InputError(f"compute of the target is {compute:g}: give training FLOP, above 0")
-        if not 0.0 < level < 1.0:
-            raise InputError(f"level is {level:g}: give a probability between 0 and 1")
-        subset = self._subset(compute)
-        impossible = nothing_to_go_on(self._ladder, compute)
-        if not impossible and not self.trend:
-            impossible = self._silent
-        if impossible:
-            return abstention(impossible, subset, compute, level)
+        check_question(compute, level)
+        subset = self._extrapolate(compute)
+        nothing = nothing_to_go_on(self._ladder, compute)
+        if not nothing and not self.trend:
+            nothing = self._silent
+        if nothing:
+            return abstention(nothing, subset, compute, level)
         if self.trend:
             return self._pooled(compute, subset, level)
-        mean = float(self.mapping_(subset.mean))
-        low = high = mean
+        mean = low = high = float(self.mapping_(subset.mean))
         if self.n_replicates > 0:
-            low, high = interval(self._draws(compute), mean, level)
+            low, high = central_interval(self._draws(compute), mean, level)
         reasons = self._doubts(compute, subset, high - low)
-        verdict: Verdict = "weak" if reasons else "ok"
-        return Forecast(mean, low, high, level, verdict, reasons, subset, compute)
-
-    def _pooled(self, compute: float, subset: Subset, level: float) -> Forecast:
-        """The two views together (`views`), unless the rungs show nothing to go on."""
-        views = self.views(compute)
-        silent = "" if views else "every question was always answered: nothing is left to forecast"
-        unclear = silent or unclear_rise(self._accuracy, self._ladder.compute, compute)
-        if unclear:
-            return abstention(unclear, subset, compute, level)
-        both = pooled(list(views.values()))
-        low, mean, high = accuracies(both, level)
-        bottom, _, top = accuracies(both, USUAL_LEVEL)
-        if top - bottom > BLIND_INTERVAL:
-            reason = (
-                f"anything from {100 * bottom:.0f} to {100 * top:.0f} % fits what the rungs show"
-            )
-            return abstention(reason, subset, compute, level)
-        reasons = self._doubts(compute, subset, top - bottom)
-        verdict: Verdict = "weak" if reasons else "ok"
-        return Forecast(mean, low, high, level, verdict, reasons, subset, compute, parts(views))
+        return Forecast(mean, low, high, level, verdict(reasons), reasons, subset, compute)
 
     def views(self, compute: float) -> dict[str, View]:
         """What speaks for a forecast at ``compute`` FLOP: "clusters", where they can, and "trend".
 
-        The clusters are silent where draws are so few that they gather luck (`FEW_DRAWS`).
+        The clusters are silent where draws are so few that they gather luck
+        (`settings.FEW_DRAWS`).
         """
         found = {}
-        if not self._silent and not draw_reasons(self._ladder.n_samples):
-            mean = float(self.mapping_(self._subset(compute).mean))
+        if not self._silent and not draw_doubts(self._ladder.n_samples):
+            mean = float(self.mapping_(self._extrapolate(compute).mean))
             ends = mean, mean
             if self.n_replicates > 0:
-                ends = interval(self._draws(compute), mean, ONE_SD)
-            found["clusters"] = view(mean, *ends, widen=CLUSTERS_WIDEN)
+                ends = central_interval(self._draws(compute), mean, settings.ONE_SD)
+            found["clusters"] = view(mean, *ends, widen=settings.CLUSTERS_WIDEN)
         if self._abilities is not None:
             known = self._abilities
             x, x_target = np.log(self._ladder.compute), float(np.log(compute))
             spread = forecast_spread(x, known.values, known.variance, x_target)
             low, mean, high = known.accuracy(spread.mean + spread.sd * np.array([-1.0, 0.0, 1.0]))
-            found["trend"] = view(float(mean), float(low), float(high), coarse=COARSE)
+            found["trend"] = view(
+                float(mean), float(low), float(high), coarse=settings.TREND_COARSE
+            )
         return found
 
     # The steps, by their names in the paper.
@@ -309,40 +165,45 @@ class COD(BaseEstimator):  # type: ignore[misc]
         """Improved MeanShift (A.1) on the rows that are not zero; labels (n,)."""
         labels = np.full(len(zero), OUTLIER, dtype=np.intp)
         if len(rows):
-            model = ImprovedMeanShift(
-                self.min_cluster_size,
-                self.quantile,
-                self.bandwidth,
-                self.max_distance_fraction,
-                self.exact_up_to,
-            ).fit(rows)
+            model = self.clusterer().fit(rows)
             labels[~zero] = model.labels_
             self.bandwidth_ = model.bandwidth_
         return labels
 
-    def _fit(
-        self, ladder: Measurements, labels: Ints, law: EmergenceLaw, x: Floats
-    ) -> tuple[Floats, Floats, Fits]:
-        """The law of every cluster (4.2): mean rates (clusters, m), sizes (clusters,), fits."""
+    def _fit(self, ladder: Measurements, labels: Ints) -> tuple[Floats, Fits]:
+        """The law of every cluster (4.2): mean rates (clusters, m) and fits to them."""
         groups = [labels == label for label in range(int(labels.max()) + 1)]
-        shape = (len(groups), len(x))
+        shape = (len(groups), len(self._x))
         means = np.array([ladder.rates[g].mean(axis=0) for g in groups]).reshape(shape)
         variance = np.array([cluster_variance(ladder, g) for g in groups]).reshape(shape)
-        sizes = np.array([float(g.sum()) for g in groups])
         sigma = np.sqrt(variance + self.noise_floor**2)
-        return means, sizes, fit(law, x, means, sigma, charge=law.charge(self.b_scale))
+        penalty = self._law.ridge_penalty(self.b_scale)
+        return means, fit(self._law, self._x, means, sigma, penalty=penalty)
 
-    def _subset(self, compute: float) -> Subset:
+    def _select(self, labels: Ints, means: Floats, fits: Fits) -> tuple[list[Cluster], Bools]:
+        """The clusters, judged (4.3, C.1), and which questions (n,) are predictable."""
+        clusters = judged_clusters(
+            self._law,
+            fits,
+            means,
+            np.bincount(labels[labels != OUTLIER], minlength=len(means)),
+            float(np.log(self._ladder.compute[0])),
+            self._log_reference,
+            self.thresholds(),
+        )
+        self._kept = [cluster.id for cluster in clusters if cluster.predictable]
+        self._theta = fits.theta[self._kept]
+        subset: Bools = np.isin(labels, self._kept)
+        self._silent = silent_clusters(clusters, float(subset.mean()), self.min_share)
+        return clusters, subset
+
+    def _extrapolate(self, compute: float) -> Subset:
         """Size-weighted mean of the predictable clusters' laws (4.3), NaN without any."""
         if not self._kept:
-            return Subset(float("nan"), self.subset_share_)
+            return Subset(NAN, self.subset_share_)
         sizes = np.array([float(self.clusters_[i].size) for i in self._kept])
-        curves = self._law().curve(self._theta, np.array([self._place(compute)]))[:, 0]
+        curves = self._law.curve(self._theta, np.array([self._place(compute)]))[:, 0]
         return Subset(float(sizes @ curves / sizes.sum()), self.subset_share_)
-
-    def _place(self, compute: float) -> float:
-        """Log compute about the middle of the ladder."""
-        return float(np.log(compute)) - self._log_reference
 
     def _map(self, ladder: Measurements, subset: Bools) -> MonotoneMap:
         """The map from subset to full set (4.4) through the rungs and anchors."""
@@ -354,6 +215,57 @@ class COD(BaseEstimator):  # type: ignore[misc]
         points = np.vstack([ladder.as_given(mapping.points[:m]), mapping.points[m:]])
         return replace(mapping, points=points)
 
+    # What stands around them.
+
+    def _scale(self, ladder: Measurements) -> None:
+        """Log compute about the middle of the ladder, on which the law is written."""
+        self._law = self.emergence_law()
+        log_compute = np.log(ladder.compute)
+        self._log_reference = 0.5 * float(log_compute[0] + log_compute[-1])
+        self._x = log_compute - self._log_reference
+
+    def _place(self, compute: float) -> float:
+        return float(np.log(compute)) - self._log_reference
+
+    def _describe(self, clusters: list[Cluster], groups: Ints, subset: Bools, zero: Bools) -> None:
+        """The public attributes, in the order the user gave questions and models in."""
+        ladder = self._ladder
+        self._sorted_labels = groups
+        self.clusters_ = [replace(one, rates=ladder.as_given(one.rates)) for one in clusters]
+        self.subset_share_ = float(subset.mean())
+        self.labels_ = np.empty_like(groups)
+        self.labels_[ladder.question_order] = groups
+        kinds = np.select(
+            [subset, groups != OUTLIER, zero],
+            ["predictable", "non_extrapolatable", "zero"],
+            default="outlier",
+        )
+        self.classes_ = np.empty_like(kinds)
+        self.classes_[ladder.question_order] = kinds
+        self._accuracy = ladder.rates.mean(axis=0)
+        self._error = np.sqrt(accuracy_variance(ladder))
+        self.rung_accuracy_ = ladder.as_given(self._accuracy)
+        self.rung_error_ = ladder.as_given(self._error)
+        self.compute_ = ladder.as_given(ladder.compute)
+
+    def _pooled(self, compute: float, subset: Subset, level: float) -> Forecast:
+        """The views together, unless the rungs show nothing to go on."""
+        views = self.views(compute)
+        nothing = unclear_rise(self._accuracy, self._ladder.compute, compute)
+        if not views:
+            nothing = because("always_answered")
+        if nothing:
+            return abstention(nothing, subset, compute, level)
+        both = pooled(list(views.values()))
+        low, mean, high = accuracies(both, level)
+        bottom, _, top = accuracies(both, LEVEL)
+        blind = blind_interval(bottom, top)
+        if blind:
+            return abstention(blind, subset, compute, level)
+        reasons = self._doubts(compute, subset, top - bottom)
+        word = verdict(reasons)
+        return Forecast(mean, low, high, level, word, reasons, subset, compute, parts(views))
+
     def _draws(self, compute: float) -> Floats:
         """Benchmark accuracies of the refits at this compute; they are made once."""
         if self._replicates is None:
@@ -361,11 +273,11 @@ class COD(BaseEstimator):  # type: ignore[misc]
                 self._ladder,
                 self._sorted_labels,
                 self._kept,
-                self._law(),
+                self._law,
                 self._theta,
                 self._x,
                 self.noise_floor,
-                self._law().charge(self.b_scale),
+                self._law.ridge_penalty(self.b_scale),
                 self.map_rmse,
                 self.map_top,
                 self.n_replicates,
@@ -373,23 +285,14 @@ class COD(BaseEstimator):  # type: ignore[misc]
             )
         return self._replicates.draws(self._place(compute), self.subset_share_)
 
-    def _law(self) -> EmergenceLaw:
-        if self.law not in LAWS:
-            raise InputError(f"law is {self.law!r}: give one of {', '.join(LAWS)}")
-        if not self.b_scale > 0 or not (self.b_bound is None or self.b_bound > 0):
-            raise InputError(
-                f"b_scale is {self.b_scale!r}, b_bound is {self.b_bound!r}: give numbers above 0"
-            )
-        law = LAWS[self.law]
-        return law if self.b_bound is None else replace(law, b_bound=self.b_bound)
-
-    def _doubts(self, compute: float, subset: Subset, width: float) -> list[str]:
-        """Why a forecast is weak, in words; [] if nothing speaks against it."""
-        return [
-            *range_reasons(compute, self._ladder.compute),
-            *order_reasons(self._accuracy, self._error),
-            *draw_reasons(self._ladder.n_samples),
-            *([self._silent] if self._silent else cluster_reasons(self.clusters_, subset)),
-            *([] if self._silent else map_reasons(self.mapping_, subset)),
-            *width_reasons(width),
-        ]
+    def _doubts(self, compute: float, subset: Subset, width: float) -> tuple[Reason, ...]:
+        """Why a forecast is weak, () if nothing speaks against it."""
+        silent = self._silent
+        return (
+            *range_doubts(compute, self._ladder.compute),
+            *order_doubts(self._accuracy, self._error),
+            *draw_doubts(self._ladder.n_samples),
+            *((silent,) if silent else cluster_doubts(self.clusters_, subset)),
+            *(() if silent else map_doubts(self.mapping_, subset)),
+            *width_doubts(width),
+        )

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import Bools, Floats
-from .laws import Law
+from cod_harness.engine.arrays import Bools, Floats
+from cod_harness.engine.laws import Law
 
 _ITERATIONS = 200
 _ENOUGH = 1e-8  # relative decrease of the cost below which a fit has converged
@@ -24,9 +24,9 @@ class Fits:
     """Fitted curves, one per problem.
 
     theta (problems, p); cost (problems,), half the sum of squared weighted residuals and of the
-    charges; covariance (problems, p, p), of the parameters off their bounds, 0 elsewhere, scaled up
-    where the cost exceeds what the weights' sigma explains; at_lower, at_upper (problems, p);
-    converged, singular (problems,).
+    ridge penalty; covariance (problems, p, p), of the parameters off their bounds, 0 elsewhere,
+    scaled up where the cost exceeds what the weights' sigma explains; at_lower, at_upper
+    (problems, p); converged, singular (problems,).
     """
 
     theta: Floats
@@ -44,22 +44,22 @@ def fit(
     y: Floats,
     sigma: Floats,
     starts: Floats | None = None,
-    charge: Floats | None = None,
+    penalty: Floats | None = None,
 ) -> Fits:
     """Fit a law to every row of y.
 
     x (m,) log compute about the reference; y (problems, m) rates; sigma (problems, m), the
     standard deviation of each rate, > 0; starts (problems, starts, p), all of them followed, or
-    None for the best of each group of ``law.starts``; charge (p,) >= 0, or None for 0: every
-    parameter adds charge x its square to the chi-square, so that of laws which the points cannot
-    tell apart the one with the smallest charged parameters is taken.
+    None for the best of each group of ``law.starts``; penalty (p,) >= 0, or None for 0: the ridge
+    penalty, penalty x its square of every parameter, is added to the chi-square, so that of laws
+    which the points cannot tell apart the one with the smallest penalised parameters is taken.
     """
-    if charge is None:
-        charge = np.zeros(len(law.parameters))
+    if penalty is None:
+        penalty = np.zeros(len(law.parameters))
     if len(y) == 0:
         starts = np.empty((0, 1, len(law.parameters)))  # no cluster: an empty answer, no fault
     elif starts is None:
-        starts = _best_of_groups(law, x, y, sigma, charge)
+        starts = _best_of_groups(law, x, y, sigma, penalty)
     problems, number, size = starts.shape
     theta, cost, converged = _descend(
         law,
@@ -67,35 +67,35 @@ def fit(
         np.repeat(y, number, axis=0),
         np.repeat(sigma, number, axis=0),
         starts.reshape(-1, size),
-        charge,
+        penalty,
     )
     best = np.argmin(cost.reshape(problems, number), axis=1)
     chosen = np.arange(problems) * number + best
     theta, cost, converged = theta[chosen], cost[chosen], converged[chosen]
     margin = _ON_BOUND * (law.upper - law.lower)
     at_lower, at_upper = theta <= law.lower + margin, theta >= law.upper - margin
-    covariance, singular = _covariance(law, x, sigma, theta, cost, ~(at_lower | at_upper), charge)
+    covariance, singular = _covariance(law, x, sigma, theta, cost, ~(at_lower | at_upper), penalty)
     return Fits(theta, cost, covariance, at_lower, at_upper, converged, singular)
 
 
-def _best_of_groups(law: Law, x: Floats, y: Floats, sigma: Floats, charge: Floats) -> Floats:
+def _best_of_groups(law: Law, x: Floats, y: Floats, sigma: Floats, penalty: Floats) -> Floats:
     """(problems, groups, p): of each group of starts the one nearest to the points."""
     grid = law.starts(x, y)
     problems, groups, number, size = grid.shape
     miss = law.curve(grid.reshape(problems, -1, size), x) - y[:, None, :]
     cost = ((miss / sigma[:, None, :]) ** 2).sum(axis=-1).reshape(problems, groups, number)
-    cost += grid**2 @ charge
+    cost += grid**2 @ penalty
     best = np.argmin(cost, axis=2)[:, :, None, None]
     return np.take_along_axis(grid, best, axis=2)[:, :, 0, :]
 
 
 def _descend(
-    law: Law, x: Floats, y: Floats, sigma: Floats, start: Floats, charge: Floats
+    law: Law, x: Floats, y: Floats, sigma: Floats, start: Floats, penalty: Floats
 ) -> tuple[Floats, Floats, Bools]:
     """theta, cost and whether it converged, for each (problem, start) row on its own."""
     lower, upper = law.lower, law.upper
     theta = start.copy()
-    cost = _cost(law, x, y, sigma, theta, charge)
+    cost = _cost(law, x, y, sigma, theta, penalty)
     converged = np.zeros(len(theta), dtype=bool)
     damping = np.full(len(theta), 1e-2)
     active = np.arange(len(theta))
@@ -103,15 +103,15 @@ def _descend(
         here = theta[active]
         residual = (law.curve(here, x) - y[active]) / sigma[active]
         jacobian = law.jacobian(here, x) / sigma[active][:, :, None]
-        gradient = np.einsum("qmp,qm->qp", jacobian, residual) + here * charge
+        gradient = np.einsum("qmp,qm->qp", jacobian, residual) + here * penalty
         held = ((here <= lower) & (gradient > 0)) | ((here >= upper) & (gradient < 0))
         jacobian[np.broadcast_to(held[:, None, :], jacobian.shape)] = 0.0
         gradient[held] = 0.0
         normal = np.einsum("qmp,qmr->qpr", jacobian, jacobian)
-        np.einsum("qpp->qp", normal)[...] += np.where(held, 0.0, charge)
+        np.einsum("qpp->qp", normal)[...] += np.where(held, 0.0, penalty)
         step = _solve(_damped(normal, damping[active]), -gradient)
         there = np.clip(here + step, lower, upper)
-        new_cost = _cost(law, x, y[active], sigma[active], there, charge)
+        new_cost = _cost(law, x, y[active], sigma[active], there, penalty)
         old_cost = cost[active]
         better = new_cost < old_cost
         theta[active[better]] = there[better]
@@ -131,9 +131,9 @@ def _descend(
     return theta, cost, converged
 
 
-def _cost(law: Law, x: Floats, y: Floats, sigma: Floats, theta: Floats, charge: Floats) -> Floats:
+def _cost(law: Law, x: Floats, y: Floats, sigma: Floats, theta: Floats, penalty: Floats) -> Floats:
     residual = (law.curve(theta, x) - y) / sigma
-    return np.asarray(0.5 * (np.einsum("qm,qm->q", residual, residual) + theta**2 @ charge))
+    return np.asarray(0.5 * (np.einsum("qm,qm->q", residual, residual) + theta**2 @ penalty))
 
 
 def _damped(normal: Floats, damping: Floats) -> Floats:
@@ -182,11 +182,11 @@ def _covariance(
     theta: Floats,
     cost: Floats,
     free: Bools,
-    charge: Floats,
+    penalty: Floats,
 ) -> tuple[Floats, Bools]:
     jacobian = law.jacobian(theta, x) / sigma[:, :, None] * free[:, None, :]
     normal = np.einsum("qmp,qmr->qpr", jacobian, jacobian)
-    np.einsum("qpp->qp", normal)[...] += charge * free
+    np.einsum("qpp->qp", normal)[...] += penalty * free
     scale = np.sqrt(np.einsum("qpp->qp", normal))
     # A pull this weak leaves the parameter undetermined; its inverse would only overflow.
     dead = scale <= _SINGULAR * scale.max(axis=1, keepdims=True, initial=0.0)

@@ -13,9 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from .arrays import Floats
-
-UNIT = 1e18  # FLOP in one BB, the paper's unit of compute; `a` is for C in it
+from cod_harness.engine.arrays import Floats
+from cod_harness.engine.settings import UNIT
 
 _FULL = ("d", "b", "c", "g")
 _LOWER = {"d": -40.0, "b": 0.0, "c": 0.0, "g": 0.0}
@@ -95,7 +94,7 @@ class EmergenceLaw:
         grid = grid.reshape(len(y), len(steepness), 4 * len(places), len(self.parameters))
         return np.asarray(np.clip(grid, self.lower, self.upper))
 
-    def charge(self, b_scale: float) -> Floats:
+    def ridge_penalty(self, b_scale: float) -> Floats:
         """(p,) for `fitting.fit`: (b / b_scale)^2 on b, nothing on the others."""
         return np.array([b_scale**-2 if name == "b" else 0.0 for name in self.parameters])
 

@@ -9,14 +9,11 @@ from numpy.typing import ArrayLike
 from scipy.interpolate import BSpline, PPoly
 from scipy.optimize import nnls
 
-from .arrays import Floats
-
-RMSE_THRESHOLD = 0.005  # T; 0.0025 overfits, 0.02 underfits (C.3)
-MAX_PIECES = 6
+from cod_harness.engine import settings
+from cod_harness.engine.arrays import Floats
+from cod_harness.engine.verdicts import Reason, because
 
 _DEGREE = 3
-_STIFFNESS = 1e-3  # weight of a smooth slope against the points: enough where there are no points
-_NEAR = 1.25  # times the least error: more pieces than that needs would follow the noise
 _ENDS = 1e3  # weight of reaching 1 at 1, made exact afterwards
 
 
@@ -47,7 +44,7 @@ class MonotoneMap:
     coefficients: Floats
     rmse: float
     points: Floats
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Reason, ...] = field(default=())
 
     def __call__(self, subset: ArrayLike) -> Floats:
         """Accuracy on the whole benchmark, clipped to [0, 1], for accuracy on the subset."""
@@ -69,7 +66,7 @@ class MonotoneMap:
 def fit_map(
     subset: ArrayLike,
     full: ArrayLike,
-    threshold: float = RMSE_THRESHOLD,
+    threshold: float = settings.MAP_RMSE,
     top: float | None = None,
 ) -> MonotoneMap:
     """The map through points (subset[i], full[i]), any number of them, in [0, 1].
@@ -78,15 +75,15 @@ def fit_map(
     against a measured point. Where the subset is nearly solved while the rest is not, (1, 1) is
     wrong, and a curve forced through it leaps to 1 beyond its last point.
 
-    Where no number of pieces up to `MAX_PIECES` brings the error below the threshold (points that
-    fall, or lie above one another), the fewest pieces that come near the best reachable error are
-    taken and a note says so.
+    Where no number of pieces up to `settings.MAX_PIECES` brings the error below the threshold
+    (points that fall, or lie above one another), the fewest pieces that come near the best
+    reachable error are taken and a note says so.
     """
     points = np.column_stack([np.asarray(subset, float), np.asarray(full, float)])
     if len(points) == 0:
         return MonotoneMap(np.array([0.0, 1.0]), np.array([[0.0, 1.0, 0.0, 0.0]]), np.nan, points)
     tried: list[tuple[float, Floats, Floats]] = []
-    for pieces in range(1, MAX_PIECES + 1):
+    for pieces in range(1, settings.MAX_PIECES + 1):
         knots = _knots(points[:, 0], pieces)
         if len(knots) <= pieces:
             break  # no more distinct places to put a knot
@@ -94,16 +91,12 @@ def fit_map(
         tried.append((rmse, knots, heights))
         if rmse < threshold:
             break
-    notes: tuple[str, ...] = ()
+    notes: tuple[Reason, ...] = ()
     rmse, knots, heights = tried[-1]
     if rmse >= threshold:
-        reachable = _NEAR * min(error for error, _, _ in tried)
+        reachable = settings.MAP_NEAR * min(error for error, _, _ in tried)
         rmse, knots, heights = next(found for found in tried if found[0] <= reachable)
-        note = (
-            f"no rising curve passes within {threshold:g} of the (subset, full) points: "
-            f"RMSE {rmse:.4f}"
-        )
-        notes = (note,)
+        notes = (because("map_misses", threshold=threshold, rmse=rmse),)
     breaks = PPoly.from_spline((_padded(knots), heights, _DEGREE))
     inside = slice(_DEGREE, _DEGREE + len(knots) - 1)
     return MonotoneMap(knots, breaks.c[::-1, inside].T.copy(), rmse, points, notes)
@@ -138,7 +131,7 @@ def _rising_heights(points: Floats, knots: Floats, top: float | None) -> tuple[F
     # differ cost a little, which settles the curve where no point does.
     centres = np.array([padded[i + 1 : i + 1 + _DEGREE].mean() for i in range(len(basis[0]))])
     slopes = np.diag(1.0 / np.diff(centres))
-    stiffness = _STIFFNESS * np.sqrt(len(points)) * np.diff(slopes, axis=0)
+    stiffness = settings.MAP_STIFFNESS * np.sqrt(len(points)) * np.diff(slopes, axis=0)
     weight = _ENDS if top is None else top
     total = np.full((1, rises.shape[1]), weight)
     system = np.vstack([rises, stiffness, total])

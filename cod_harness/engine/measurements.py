@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import InputError
-from .arrays import Bools, Floats, Ints
-
-MIN_RUNGS = 4  # the law has four parameters
-_OUTLIER = -1  # label of a question in no cluster, as in scikit-learn
+from cod_harness.engine.arrays import Bools, Floats, Ints
+from cod_harness.engine.settings import MIN_RUNGS, OUTLIER
+from cod_harness.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -100,6 +98,14 @@ def measurements(
     )
 
 
+def check_question(compute: float, level: float) -> None:
+    """Refuse a compute that is not positive or a level outside (0, 1) with an InputError."""
+    if not (np.isfinite(compute) and compute > 0):
+        raise InputError(f"compute of the target is {compute:g}: give training FLOP, above 0")
+    if not 0.0 < level < 1.0:
+        raise InputError(f"level is {level:g}: give a probability between 0 and 1")
+
+
 def features(ladder: Measurements) -> tuple[Floats, Bools]:
     """Difficulty features (4.1): a question's rates by rising compute, zero rows set aside.
 
@@ -121,10 +127,10 @@ def given_labels(labels: ArrayLike, ladder: Measurements) -> Ints:
             f"labels are {given.dtype} of shape {given.shape} for {n} questions: give one whole "
             "number a question, -1 for outliers"
         )
-    if given.min() < _OUTLIER:
+    if given.min() < OUTLIER:
         raise InputError(f"labels hold {given.min()}: give clusters from 0, -1 for outliers")
     names, closed = np.unique(given, return_inverse=True)
-    closed = closed.reshape(-1) - int(names[0] == _OUTLIER)
+    closed = closed.reshape(-1) - int(names[0] == OUTLIER)
     return np.asarray(closed[ladder.question_order], dtype=np.intp)
 
 

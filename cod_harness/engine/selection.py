@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arrays import Floats
-from .fitting import Fits
-from .laws import UNIT, EmergenceLaw
-
-# C of the smallest rung for which the published threshold on `a` is meant: 122M parameters,
-# 26B tokens, in FLOP.
-SMALLEST_RUNG = 39.9 * UNIT
+from cod_harness.engine import settings
+from cod_harness.engine.arrays import Floats, Ints
+from cod_harness.engine.fitting import Fits
+from cod_harness.engine.laws import EmergenceLaw
+from cod_harness.engine.settings import SMALLEST_RUNG, UNIT
+from cod_harness.engine.verdicts import Reason, because
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Thresholds:
     `a` is judged with compute rescaled so that the smallest rung sits at `SMALLEST_RUNG`.
     """
 
-    min_a: float = 1.0
-    min_b: float = 0.1
-    max_c: float = 1.0
+    min_a: float = settings.MIN_A
+    min_b: float = settings.MIN_B
+    max_c: float = settings.MAX_C
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Cluster:
     """Questions of like difficulty and the law fitted to their mean pass rate.
 
     id, as in ``COD.labels_``; size, questions; rates (m,), mean pass rate at every model given,
-    in that order; a, b, c, g of Eq. 4, a for C in 1e18 FLOP; predictable, and if not the reason;
-    notes on the fit, e.g. a parameter on its bound.
+    in that order; a, b, c, g of Eq. 4, a for C in 1e18 FLOP; reason: why it is not predictable,
+    None if it is; notes on the fit, e.g. a parameter on its bound.
     """
 
     id: int
@@ -44,9 +44,13 @@ class Cluster:
     a: float
     b: float
     c: float
-    predictable: bool
-    reason: str
-    notes: tuple[str, ...] = ()
+    reason: Reason | None = None
+    notes: tuple[Reason, ...] = ()
+
+    @property
+    def predictable(self) -> bool:
+        """Whether it passes the thresholds, and so extrapolates."""
+        return self.reason is None
 
     def curve(self, compute: ArrayLike) -> Floats:
         """Forecast pass rate in [0, 1] at this much compute, FLOP, any shape."""
@@ -60,7 +64,7 @@ def judged_clusters(
     law: EmergenceLaw,
     fits: Fits,
     rates: Floats,
-    sizes: Floats,
+    sizes: Ints,
     log_smallest: float,
     log_reference: float,
     thresholds: Thresholds,
@@ -70,52 +74,46 @@ def judged_clusters(
     rates (clusters, m); sizes (clusters,); log_smallest and log_reference: log FLOP of the
     smallest rung and of the middle of the ladder the fits are about.
     """
+    # The same curve in the unit that puts the smallest rung where the paper's stands.
+    rescaled = log_reference - log_smallest + np.log(SMALLEST_RUNG)
     clusters = []
     for i, theta in enumerate(fits.theta):
         published = law.published(theta, log_reference)
-        # The same curve in the unit that puts the smallest rung where the paper's stands.
-        shift = log_reference - log_smallest + np.log(SMALLEST_RUNG)
-        judged = {**published, "a": law.published(theta, shift)["a"]}
-        reason = _reason(judged, bool(fits.converged[i]), thresholds)
-        notes = _notes(law, fits, i)
+        judged = {**published, "a": law.published(theta, rescaled)["a"]}
         clusters.append(
             Cluster(
                 id=i,
                 size=int(sizes[i]),
                 rates=rates[i],
                 **published,
-                predictable=not reason,
-                reason=reason,
-                notes=notes,
+                reason=_refusal(judged, bool(fits.converged[i]), thresholds),
+                notes=_notes(law, fits, i),
             )
         )
     return clusters
 
 
-def _reason(judged: dict[str, float], converged: bool, thresholds: Thresholds) -> str:
-    """Why a cluster is not extrapolated, "" if it is.  One reason: the first that holds."""
+def _refusal(judged: Mapping[str, float], converged: bool, thresholds: Thresholds) -> Reason | None:
+    """Why a cluster is not extrapolated, the first reason that holds; None if it is."""
     a, b, c = judged["a"], judged["b"], judged["c"]
     if not converged:
-        return "the fit did not converge"
+        return because("not_converged")
     if not b > thresholds.min_b:
-        return f"b = {b:.3g}, not above {thresholds.min_b:g}: it does not rise with compute"
+        return because("b_too_small", b=b, least=thresholds.min_b)
     if not a > thresholds.min_a:
-        return (
-            f"a = {a:.3g} with the smallest rung at {SMALLEST_RUNG / UNIT:g}e18 FLOP, not above "
-            f"{thresholds.min_a:g}: already near its ceiling at the smallest rung"
-        )
+        return because("a_too_small", a=a, least=thresholds.min_a)
     if not c < thresholds.max_c:
-        return f"c = {c:.3g}, not below {thresholds.max_c:g}: it levels off low"
-    return ""
+        return because("c_too_large", c=c, most=thresholds.max_c)
+    return None
 
 
-def _notes(law: EmergenceLaw, fits: Fits, i: int) -> tuple[str, ...]:
+def _notes(law: EmergenceLaw, fits: Fits, i: int) -> tuple[Reason, ...]:
     names = {"d": "a"}  # what the user knows the location parameter as
     notes = []
     for j, parameter in enumerate(law.parameters):
         if fits.at_lower[i, j] or fits.at_upper[i, j]:
             side = "lower" if fits.at_lower[i, j] else "upper"
-            notes.append(f"{names.get(parameter, parameter)} is on its {side} bound")
+            notes.append(because("on_bound", parameter=names.get(parameter, parameter), side=side))
     if fits.singular[i]:
-        notes.append("the rungs do not determine all parameters (singular Jacobian)")
+        notes.append(because("singular"))
     return tuple(notes)

@@ -74,7 +74,7 @@ def with_groups(frame: pd.DataFrame, runs: Sequence[Settings]) -> pd.DataFrame:
     for run in runs:
         for name, tasks in (run.get("pooled") or {}).items():
             groups.setdefault(str(name), list(tasks))
-    known = set(frame["task"])
+    known = set(pd.unique(frame["task"]))
     frames = [frame]
     for name, tasks in sorted(groups.items()):
         if name in known or not set(tasks) <= known:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from cod_harness.errors import InputError
+from cod_harness.ladder.model_args import located, pretrained, same_model, with_pretrained
 
 Role = Literal["rung", "anchor", "target"]
-
-# The parts of an lm-eval `model_args` string that may name a local folder.
-_PATH_ARGUMENTS = ("pretrained", "tokenizer", "peft", "delta")
 
 
 @dataclass(frozen=True)
@@ -26,13 +23,18 @@ class Model:
             the subset-to-full map) or "target" (forecast for).
         compute: training compute in FLOP; None only for anchors.
         params: number of parameters, or None.
+        active_params: of a mixture of experts, the parameters that one token meets; or None.
         tokens: training tokens, or None.
         loss: final training or validation loss, or None.
         task_losses: losses on the right answers of single tasks, by task; often empty.
         model: lm-eval's `--model`, or None.
-        model_args: lm-eval's `--model_args`, as written in the ladder file, or None.
+        model_args: lm-eval's `--model_args` as text (see `model_args`), or None.
         checkpoints: neighbouring checkpoints, as written, whose pass rates are averaged
             (appendix A.2); empty if there is only the model itself.
+        results: the harness's results files of this model, where there are no samples.
+        gpus: GPUs that one run of it needs; None for what the executor gives.
+        shards: parts that its questions are run in; None for what the command line says.
+        sbatch: options for SLURM, over those of the ladder (see `Cluster`).
         folder: folder of the ladder file, against which local paths are looked up first.
     """
 
@@ -40,12 +42,17 @@ class Model:
     role: Role
     compute: float | None = None
     params: float | None = None
+    active_params: float | None = None
     tokens: float | None = None
     loss: float | None = None
     task_losses: Mapping[str, float] = field(default_factory=dict, hash=False)
     model: str | None = None
     model_args: str | None = None
     checkpoints: tuple[str, ...] = ()
+    results: tuple[Path, ...] = ()
+    gpus: int | None = None
+    shards: int | None = None
+    sbatch: Mapping[str, str] = field(default_factory=dict, hash=False)
     folder: Path | None = None
 
     def loss_on(self, task: str) -> float | None:
@@ -63,24 +70,28 @@ class Model:
         """
         written = self.model_args or ""
         if not self.checkpoints:
-            return [("", self._located(written))]
-        return [(name, self._located(_with_pretrained(written, name))) for name in self.checkpoints]
+            return [("", located(written, self.folder))]
+        return [
+            (name, located(with_pretrained(written, name), self.folder))
+            for name in self.checkpoints
+        ]
 
-    def _located(self, model_args: str) -> str:
-        if not model_args:
-            return ""
-        parts = []
-        for part in model_args.split(","):
-            key, equals, value = part.partition("=")
-            if equals and key.strip() in _PATH_ARGUMENTS:
-                part = f"{key}={self._place(value)}"
-            parts.append(part)
-        return ",".join(parts)
 
-    def _place(self, value: str) -> str:
-        if self.folder is not None and value and (self.folder / value).exists():
-            return str(self.folder / value)
-        return value
+@dataclass(frozen=True)
+class Cluster:
+    """Where the runs of a ladder are executed, unless the command line says otherwise.
+
+    Attributes:
+        executor: name of the executor; None for the one of this machine.
+        setup: shell lines that make the environment of a job, in order.
+        sbatch: options for SLURM without their dashes; "" for one that takes no value.
+        ray: options for Ray, as `address`.
+    """
+
+    executor: str | None = None
+    setup: tuple[str, ...] = ()
+    sbatch: Mapping[str, str] = field(default_factory=dict, hash=False)
+    ray: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,7 @@ class Ladder:
         rungs: the small models, by rising compute.
         anchors: finished models of other families; they need no compute.
         targets: the models to forecast.
+        cluster: where its runs are executed.
         path: the file it was read from, or None.
     """
 
@@ -99,19 +111,8 @@ class Ladder:
     rungs: tuple[Model, ...]
     anchors: tuple[Model, ...] = ()
     targets: tuple[Model, ...] = ()
+    cluster: Cluster = Cluster()
     path: Path | None = None
-
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Ladder:
-        """Read a ladder file (YAML).
-
-        Raises:
-            InputError: naming file, line, entry and remedy, for anything that isn't a ladder.
-        """
-        # ladder_file builds Model and Ladder, so it is imported late.
-        from cod_harness.ladder.ladder_file import read_ladder
-
-        return read_ladder(Path(path))
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -138,13 +139,13 @@ class Ladder:
         they point to. Returns None when no model, or more than one, has it; a neighbouring
         checkpoint that is also the model's own counts as the checkpoint.
         """
-        wanted = _pretrained(model_args)
+        wanted = pretrained(model_args)
         if wanted is None:
             return None
         found = [
             (model, checkpoint)
             for model, checkpoint, args in self._all_runs()
-            if _same_place(_pretrained(args), wanted)
+            if same_model(pretrained(args), wanted)
         ]
         return found[0] if len({model.name for model, _ in found}) == 1 else None
 
@@ -153,28 +154,4 @@ class Ladder:
             for checkpoint, args in model.runs():
                 yield model, checkpoint, args
             if model.checkpoints and model.model_args:
-                yield model, "", model._located(model.model_args)
-
-
-def _pretrained(model_args: str) -> str | None:
-    for part in model_args.split(","):
-        key, equals, value = part.partition("=")
-        if equals and key.strip() == "pretrained":
-            return value.strip()
-    return None
-
-
-def _with_pretrained(model_args: str, value: str) -> str:
-    parts = [part for part in model_args.split(",") if part]
-    keys = [part.partition("=")[0].strip() for part in parts]
-    if "pretrained" in keys:
-        parts[keys.index("pretrained")] = f"pretrained={value}"
-    else:
-        parts.insert(0, f"pretrained={value}")
-    return ",".join(parts)
-
-
-def _same_place(first: str | None, second: str) -> bool:
-    if first is None:
-        return False
-    return first == second or os.path.realpath(first) == os.path.realpath(second)
+                yield model, "", located(model.model_args, model.folder)

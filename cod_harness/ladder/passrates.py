@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.rate_table import checked
 from cod_harness.ladder.store import Settings, write_passrates
 
@@ -75,6 +74,46 @@ class TaskRates:
         return asked
 
 
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """The (n, m) cells of one task, all models that were measured on it.
+
+    models: name -> column. first: the row that a cell was first filled by, counted within the task;
+    their number where it is empty. filters, metrics: by column, the first that is known, and its
+    row.
+    """
+
+    questions: list[str]
+    models: dict[str, int]
+    rates: Floats
+    n_samples: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    filters: list[tuple[int, str]]
+    metrics: list[tuple[int, str]]
+
+    def on(self, task: str, models: Sequence[str]) -> TaskRates:
+        """The cells of some models; questions in the order of first appearance among theirs."""
+        taken = [(to, self.models[name]) for to, name in enumerate(models) if name in self.models]
+        to, columns = [at for at, _ in taken], [column for _, column in taken]
+        empty = int(self.first.max()) + 1 if self.first.size else 0
+        appeared = self.first[:, columns].min(axis=1, initial=empty)
+        asked = np.flatnonzero((~np.isnan(self.rates[:, columns])).any(axis=1))
+        rows = asked[np.argsort(appeared[asked], kind="stable")]
+        rates = np.full((len(rows), len(models)), np.nan)
+        n_samples = np.zeros((len(rows), len(models)), dtype=np.int64)
+        rates[:, to] = self.rates[rows][:, columns]
+        n_samples[:, to] = self.n_samples[rows][:, columns]
+        return TaskRates(
+            task=task,
+            questions=[self.questions[row] for row in rows],
+            models=list(models),
+            rates=rates,
+            n_samples=n_samples,
+            filter=min((self.filters[column] for column in columns), default=(0, ""))[1],
+            metric=min((self.metrics[column] for column in columns), default=(0, ""))[1],
+        )
+
+
 class PassRates:
     """A long table of pass rates, one row per (task, question, model, checkpoint).
 
@@ -115,24 +154,38 @@ class PassRates:
         self.frame = frame
         self.settings = tuple(settings)
         self.notes = tuple(notes)
+        self._whole: dict[str, _Cells] = {}
 
     def __repr__(self) -> str:
         return f"PassRates({len(self.tasks)} tasks, {len(self.models())} models)"
 
     @cached_property
+    def _codes(self) -> dict[str, tuple[npt.NDArray[np.intp], npt.NDArray[np.object_]]]:
+        """By column, a number for each row's text, and the texts."""
+        found = {}
+        for column in ("task", "question", "model", "filter", "metric"):
+            codes, texts = pd.factorize(self.frame[column])
+            found[column] = codes, np.asarray(texts, dtype=object)
+        return found
+
+    def _named(
+        self, column: str, rows: npt.NDArray[np.intp]
+    ) -> tuple[npt.NDArray[np.intp], list[str]]:
+        """A number for each row's text in a column, and the texts in order of appearance."""
+        codes, texts = self._codes[column]
+        numbers, known = pd.factorize(codes[rows])
+        return numbers, [str(text) for text in texts[known]]
+
+    @cached_property
     def _rows(self) -> dict[str, npt.NDArray[np.intp]]:
-        codes, names = pd.factorize(self.frame["task"])
+        codes, names = self._codes["task"]
         order = np.argsort(codes, kind="stable")
         ends = np.cumsum(np.bincount(codes, minlength=len(names)))
         return dict(zip((str(name) for name in names), np.split(order, ends[:-1]), strict=True))
 
     @cached_property
     def _models(self) -> dict[str, list[str]]:
-        pairs = self.frame[["task", "model"]].drop_duplicates()
-        found: dict[str, list[str]] = {}
-        for task, model in zip(pairs["task"], pairs["model"], strict=True):
-            found.setdefault(str(task), []).append(str(model))
-        return found
+        return {task: self._named("model", rows)[1] for task, rows in self._rows.items()}
 
     @property
     def tasks(self) -> list[str]:
@@ -167,28 +220,35 @@ class PassRates:
             InputError: there is no such task.
         """
         self._known(task)
-        rows = self.frame.iloc[self._rows[task]]
-        place = {name: column for column, name in enumerate(models)}
-        column = rows["model"].map(place)
-        rows = rows[column.notna()]
-        columns = column[column.notna()].to_numpy(dtype=np.int64)
-        codes, questions = pd.factorize(rows["question"])
-        shape = (len(questions), len(models))
-        cell = codes * shape[1] + columns
+        if task not in self._whole:
+            self._whole[task] = self._cells(task)
+        return self._whole[task].on(task, models)
+
+    def _cells(self, task: str) -> _Cells:
+        """All of a task, put together once: forecasts and backtests ask for many parts of it."""
+        rows = self._rows[task]
+        models, names = self._named("model", rows)
+        codes, questions = self._named("question", rows)
+        shape = (len(questions), len(names))
         size = shape[0] * shape[1]
+        cell = codes * shape[1] + models
         count = np.bincount(cell, minlength=size)
-        total = np.bincount(cell, weights=rows["rate"].to_numpy(dtype=float), minlength=size)
-        draws = np.bincount(cell, weights=rows["n_samples"].to_numpy(dtype=float), minlength=size)
+        rate = self.frame["rate"].to_numpy(dtype=float)[rows]
+        samples = self.frame["n_samples"].to_numpy(dtype=float)[rows]
+        total = np.bincount(cell, weights=rate, minlength=size)
+        draws = np.bincount(cell, weights=samples, minlength=size)
         rates = np.full(size, np.nan)
         np.divide(total, count, out=rates, where=count > 0)
-        return TaskRates(
-            task=task,
-            questions=[str(name) for name in questions],
-            models=list(models),
+        first = np.full(size, len(rows))
+        first[cell[::-1]] = np.arange(len(rows))[::-1]
+        return _Cells(
+            questions=questions,
+            models={name: column for column, name in enumerate(names)},
             rates=rates.reshape(shape),
             n_samples=draws.astype(np.int64).reshape(shape),
-            filter=_first(rows["filter"]),
-            metric=_first(rows["metric"]),
+            first=first.reshape(shape),
+            filters=_first_known(*self._named("filter", rows), models, len(names)),
+            metrics=_first_known(*self._named("metric", rows), models, len(names)),
         )
 
     def write(self, path: str | os.PathLike[str], **settings: Any) -> Path:
@@ -202,31 +262,19 @@ class PassRates:
             )
 
 
-def _first(values: pd.Series) -> str:
-    known = values[values != ""]
-    return str(known.iloc[0]) if len(known) else ""
-
-
-def read_passrates(
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-    ladder: Ladder | None = None,
-) -> PassRates:
-    """Pass rates out of output folders of runs, our own store files, and tables.
-
-    Of several captures of one (model, checkpoint, task) the newest counts, by the date in the
-    file's name (else the file's own). Tables must not repeat what is already there.
-
-    Args:
-        paths: folders, `.parquet` or `.csv` files; one or several.
-        ladder: if given, every model must be one of its models.
-
-    Raises:
-        InputError: naming file, row and remedy: nothing there, unreadable, wrong rows, a model
-            that isn't in the ladder, the same measurement in two tables.
-    """
-    # sources builds PassRates, so it is imported late.
-    from cod_harness.ladder.sources import read_sources
-
-    if isinstance(paths, (str, os.PathLike)):
-        paths = [paths]
-    return read_sources([Path(path) for path in paths], ladder)
+def _first_known(
+    codes: npt.NDArray[np.intp],
+    texts: Sequence[str],
+    columns: npt.NDArray[np.intp],
+    count: int,
+) -> list[tuple[int, str]]:
+    """By column of the matrix, the first row with a text that is not empty, and the text."""
+    found = [(len(codes), "")] * count
+    for code, text in enumerate(texts):
+        if not text:
+            continue
+        at, first = np.unique(columns[codes == code], return_index=True)
+        rows = np.flatnonzero(codes == code)[first]
+        for column, row in zip(at, rows, strict=True):
+            found[column] = min(found[column], (int(row), text))
+    return found

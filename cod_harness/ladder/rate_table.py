@@ -7,7 +7,9 @@ One row per (task, question, model, checkpoint). Row numbers in messages count r
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,13 +53,22 @@ def read_columns(path: Path) -> pd.DataFrame:
     )
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
-    """All columns of a Parquet file, as they are."""
+def read_parquet(
+    path: Path, columns: Sequence[str] | None = None, footer: Any = None
+) -> pd.DataFrame:
+    """All columns of a Parquet file, or those of some that it has, as they are.
+
+    footer: the file's, where it has been read already.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        frame: pd.DataFrame = pq.ParquetFile(path).read().to_pandas()
+        frame: pd.DataFrame = (
+            pq.ParquetFile(path, metadata=footer)
+            .read(None if columns is None else list(columns))
+            .to_pandas()
+        )
     except (pa.ArrowException, OSError) as error:
         raise unreadable_parquet(path, error) from None
     return frame

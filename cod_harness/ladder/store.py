@@ -4,20 +4,91 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.files import write_whole
+from cod_harness.ladder.files import date_stamp, file_date, passrate_files, write_whole
+from cod_harness.ladder.newest import Replaced, newest
 from cod_harness.ladder.rate_table import COLUMNS, checked, read_parquet, unreadable_parquet
 
 SCHEMA = "cod-passrates/1"
 _METADATA_KEY = b"cod_passrates"
 
 Settings = dict[str, Any]
+Capture = tuple[str, str, str]
+"""What one run measured of one task: model, checkpoint ("" for the model itself), task."""
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """A store file: its settings are read, its rows are not until they are asked for.
+
+    Attributes:
+        path: the file.
+        settings: its metadata, as `write_passrates` was given it.
+        date: when it was made, as text that sorts by time: the date in its name, else the file's.
+    """
+
+    path: Path
+    settings: Settings
+    date: str
+    _footer: Any = field(repr=False)
+
+    @property
+    def ladder(self) -> str:
+        """Name of the ladder that it was measured for; "" if unknown."""
+        return str(self.settings.get("ladder") or "")
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """What sorts stores by time."""
+        return self.date, str(self.path)
+
+    def runs(self) -> list[Settings]:
+        """The runs it holds: its settings themselves, or the entries of their "runs"."""
+        runs = self.settings.get("runs")
+        if isinstance(runs, list):
+            return [run for run in runs if isinstance(run, dict)]
+        return [self.settings]
+
+    def captures(self) -> dict[Capture, Settings]:
+        """What its settings say was measured, each with its run, told for that task alone."""
+        found: dict[Capture, Settings] = {}
+        for run in self.runs():
+            for task, about in (run.get("tasks") or {}).items():
+                found[(*model_of(run), task)] = {**run, "tasks": {task: about}}
+        return found
+
+    def rows(self) -> pd.DataFrame:
+        """The pass rates, with all columns of `rate_table`.
+
+        Raises:
+            InputError: they cannot be read, or are wrong in themselves.
+        """
+        return checked(read_parquet(self.path, footer=self._footer), str(self.path))
+
+    def columns(self, names: Sequence[str]) -> pd.DataFrame:
+        """Some columns as they are, not checked: for a look that need not read the rest.
+
+        Raises:
+            InputError: they cannot be read, or one is missing.
+        """
+        frame = read_parquet(self.path, names, self._footer)
+        missing = [name for name in names if name not in frame]
+        if missing:
+            raise InputError(f"{self.path}: lacks the column {missing[0]}; capture again")
+        return frame
+
+
+def model_of(run: Mapping[str, Any]) -> tuple[str, str]:
+    """Model and checkpoint of one run's settings."""
+    return str(run.get("rung") or ""), str(run.get("checkpoint") or "")
 
 
 def write_passrates(
@@ -61,35 +132,67 @@ def read_store(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, Settings]:
     """The pass rates and settings of a store file.
 
     Raises:
-        InputError: no such file, not Parquet, not ours, of a later schema, or wrong in itself.
+        InputError: no such file, not Parquet, not ours, of another schema, or wrong in itself.
+    """
+    store = open_store(path)
+    if store is None:
+        raise _no_store(path)
+    return store.rows(), store.settings
+
+
+def open_store(path: str | os.PathLike[str]) -> Store | None:
+    """A store file, of which only the metadata is read; None for Parquet that is no store of ours.
+
+    Raises:
+        InputError: no such file, not Parquet, or of another schema.
     """
     path = Path(path)
-    settings = read_metadata(path, _METADATA_KEY)
+    settings, footer = _metadata(path, _METADATA_KEY)
     if settings is None:
-        raise InputError(f"{path}: holds no settings of ours; give it as a table, or capture again")
+        return None
     if settings.get("schema") != SCHEMA:
         raise InputError(
             f"{path}: its schema is {settings.get('schema')!r}, this version reads {SCHEMA!r}; "
             "use the version of cod-harness that wrote it or capture again"
         )
-    return checked(read_parquet(path), str(path)), settings
+    # A file that was renamed has no date in its name; the file system's serves.
+    date = file_date(path) or date_stamp(datetime.fromtimestamp(path.stat().st_mtime))
+    return Store(path, settings, date, footer)
 
 
-def is_store(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a store of ours.
+def stores_in(folder: Path, ladder: str) -> tuple[list[Store], list[InputError]]:
+    """The stores of the ladder of that name anywhere under a folder, oldest first.
 
-    Raises:
-        InputError: it isn't readable as Parquet.
+    Returns:
+        The stores, and for each file that cannot be read what is wrong with it.
     """
-    return read_metadata(Path(path), _METADATA_KEY) is not None
+    stores: list[Store] = []
+    unreadable: list[InputError] = []
+    for path in passrate_files(folder):
+        try:
+            store = open_store(path)
+            if store is None:
+                raise _no_store(path)
+        except InputError as problem:
+            unreadable.append(problem)
+            continue
+        if store.ladder == ladder:
+            stores.append(store)
+    return stores, unreadable
 
 
-def runs_of(settings: Settings) -> list[Settings]:
-    """The runs a store's settings tell of: itself, or the entries of its "runs"."""
-    runs = settings.get("runs")
-    if isinstance(runs, list):
-        return [run for run in runs if isinstance(run, dict)]
-    return [settings]
+def _no_store(path: str | os.PathLike[str]) -> InputError:
+    return InputError(f"{path}: holds no settings of ours; give it as a table, or capture again")
+
+
+def newest_captures(
+    stores: Sequence[Store],
+) -> tuple[dict[Capture, Store], list[Replaced[Capture, Store]]]:
+    """Of stores that tell of the same captures in their settings the newest, for each."""
+    return newest(
+        ((capture, store) for store in stores for capture in store.captures()),
+        date=lambda store: store.order,
+    )
 
 
 def read_metadata(path: Path, key: bytes) -> Settings | None:
@@ -98,22 +201,27 @@ def read_metadata(path: Path, key: bytes) -> Settings | None:
     Raises:
         InputError: no such file, not Parquet, or no JSON object there.
     """
+    return _metadata(path, key)[0]
+
+
+def _metadata(path: Path, key: bytes) -> tuple[Settings | None, Any]:
+    """The JSON object, and the footer it stands in."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path")
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        footer = pq.read_metadata(path)
     except (pa.ArrowException, OSError) as error:
         raise unreadable_parquet(path, error) from None
-    text = metadata.get(key)
+    text = (footer.metadata or {}).get(key)
     if text is None:
-        return None
+        return None, footer
     try:
         settings = json.loads(text)
     except ValueError:
         settings = None
     if not isinstance(settings, dict):
         raise InputError(f"{path}: its settings are not readable; capture again")
-    return settings
+    return settings, footer

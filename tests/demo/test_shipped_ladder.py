@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from cod_harness.demo.command import LADDER
+from cod_harness.cli.demo import LADDER
 from cod_harness.demo.shapes import RUNGS, SEEDS, TARGET, name_of, shape_of
-from cod_harness.ladder.manifest import Ladder
+from cod_harness.ladder.read_ladder import read_ladder
 from cod_harness.task_folder import task_folder
 
 CHECKPOINTS = LADDER.parent / "checkpoints"
 
 
 def test_the_ladder_file_names_every_size() -> None:
-    ladder = Ladder.read(LADDER)
+    ladder = read_ladder(LADDER)
     assert [rung.name for rung in ladder.rungs] == [name_of(n) for n in RUNGS]
     assert [target.name for target in ladder.targets] == [name_of(TARGET)]
     for rung in ladder.rungs:
@@ -25,7 +25,7 @@ def test_the_ladder_file_names_every_size() -> None:
 
 
 def test_compute_is_six_times_parameters_and_tokens_of_the_training_records() -> None:
-    ladder = Ladder.read(LADDER)
+    ladder = read_ladder(LADDER)
     for nominal, model in zip((*RUNGS, TARGET), (*ladder.rungs, *ladder.targets), strict=True):
         record = json.loads((CHECKPOINTS / f"{model.name}-1" / "training.json").read_text())
         assert record["parameters"] == shape_of(nominal).parameters == model.params
@@ -34,7 +34,7 @@ def test_compute_is_six_times_parameters_and_tokens_of_the_training_records() ->
 
 
 def test_loss_falls_with_every_rung() -> None:
-    ladder = Ladder.read(LADDER)
+    ladder = read_ladder(LADDER)
     losses = [model.loss for model in (*ladder.rungs, *ladder.targets)]
     assert losses == sorted(losses, reverse=True)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cod_harness.demo import skills
-from cod_harness.demo.benchmarks import TASKS, lines
+from cod_harness.demo.tasks import TASKS, lines
 from cod_harness.task_folder import task_folder
 
 FAMILIES = list(skills.FAMILIES)

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file  # noqa: E402
 
 from cod_harness.demo import shapes, train  # noqa: E402
 from cod_harness.demo.llama_torch import Llama  # noqa: E402
-from cod_harness.harness.numpy_llama import NumpyLlama  # noqa: E402
+from cod_harness.demo.numpy_llama import NumpyLlama  # noqa: E402
 
 SIZE = shapes.RUNGS[0]
 

@@ -13,9 +13,10 @@ from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from cod_harness.engine import ImprovedMeanShift, meanshift_sample
-from cod_harness.ladder.manifest import Ladder
-from cod_harness.ladder.passrates import read_passrates
+from cod_harness.engine import ImprovedMeanShift
+from cod_harness.engine.meanshift import sampled as meanshift_sample
+from cod_harness.ladder.read_ladder import read_ladder
+from cod_harness.ladder.read_passrates import read_passrates
 
 SHARED = Path(os.environ.get("COD_SHARED", Path(__file__).parents[2] / ".." / "shared")).resolve()
 LADDERS = sorted(path.parent for path in SHARED.glob("data/ladders/*/ladder.yaml"))
@@ -48,7 +49,7 @@ def test_there_are_shared_ladders():
 
 def shared_rows(folder):
     """The rows to cluster of every task of a ladder."""
-    ladder = Ladder.read(folder / "ladder.yaml")
+    ladder = read_ladder(folder / "ladder.yaml")
     rates = read_passrates(folder / "rates.parquet", ladder)
     for task in rates.tasks:
         rungs = [rung.name for rung in ladder.rungs if rung.name in rates.models(task)]

@@ -71,12 +71,12 @@ def test_covariance_matches_the_spread_of_refits():
     np.testing.assert_allclose(stated, spread, rtol=0.15)
 
 
-def test_charge_is_a_point_more():
+def test_a_ridge_penalty_is_a_point_more():
     law, random = LAWS["eq4"], np.random.default_rng(3)
     y = np.clip(
         law.curve(_parameters(law, 10, random), X) + 0.1 * random.normal(size=(10, 8)), 0, 1
     )
-    fits = fit(law, X, y, np.full(y.shape, 0.1), charge=law.charge(0.5))
+    fits = fit(law, X, y, np.full(y.shape, 0.1), penalty=law.ridge_penalty(0.5))
     for i in range(len(y)):
 
         def miss(theta, i=i):
@@ -101,3 +101,103 @@ def test_flags():
 
 def test_no_curves_is_no_error():
     assert fit(LAWS["eq4"], X, np.empty((0, 8)), np.empty((0, 8))).theta.shape == (0, 4)
+
+
+class Line:
+    """y = p + q x, whose least squares are known in closed form."""
+
+    name, parameters = "line", ("p", "q")
+    lower, upper = np.array([-9.0, -9.0]), np.array([9.0, 9.0])
+
+    def starts(self, x, y):
+        return np.zeros((len(y), 1, 1, 2))
+
+    def curve(self, theta, x):
+        return theta[..., [0]] + theta[..., [1]] * x
+
+    def jacobian(self, theta, x):
+        slope = np.broadcast_to(x, (*theta.shape[:-1], len(x)))
+        return np.stack([np.ones_like(slope), slope], axis=-1)
+
+
+class Held(Line):
+    """The same, its slope bounded."""
+
+    upper = np.array([9.0, 0.5])
+
+
+PLACES = np.array([0.0, 1.0, 2.0, 4.0])
+VALUES = np.array([[0.1, 1.4, 1.7, 4.3]])
+SIGMA = np.array([[0.1, 0.2, 0.1, 0.4]])
+DESIGN = np.column_stack([np.ones(4), PLACES])
+
+
+def test_weighted_least_squares_by_hand():
+    """theta = (X'WX + R)^-1 X'Wy; cost = half of chi-square and penalty."""
+    penalty = np.array([0.0, 30.0])
+    weight = np.diag(SIGMA[0] ** -2)
+    for ridge in (np.zeros(2), penalty):
+        normal = DESIGN.T @ weight @ DESIGN + np.diag(ridge)
+        theta = np.linalg.solve(normal, DESIGN.T @ weight @ VALUES[0])
+        miss = (DESIGN @ theta - VALUES[0]) / SIGMA[0]
+        cost = 0.5 * (miss @ miss + ridge @ theta**2)
+        found = fit(Line(), PLACES, VALUES, SIGMA, penalty=ridge)
+        assert found.theta[0] == pytest.approx(theta, abs=1e-6)
+        assert found.cost[0] == pytest.approx(cost, rel=1e-9)
+        # Scaled up by what the cost is above its two degrees of freedom.
+        excess = max(2 * cost / 2, 1.0)
+        assert excess > 1
+        np.testing.assert_allclose(found.covariance[0], excess * np.linalg.inv(normal), rtol=1e-9)
+        assert found.converged[0] and not found.singular[0]
+        assert not found.at_lower.any() and not found.at_upper.any()
+
+
+def test_covariance_of_a_good_fit_is_that_of_the_weights():
+    exact = 0.3 + 0.7 * PLACES[None]
+    found = fit(Line(), PLACES, exact, SIGMA)
+    normal = DESIGN.T @ np.diag(SIGMA[0] ** -2) @ DESIGN
+    np.testing.assert_allclose(found.covariance[0], np.linalg.inv(normal), rtol=1e-9)
+
+
+def test_a_parameter_on_its_bound_is_left_out():
+    found = fit(Held(), PLACES, VALUES, SIGMA)
+    weight = SIGMA[0] ** -2
+    p = weight @ (VALUES[0] - 0.5 * PLACES) / weight.sum()
+    assert found.theta[0] == pytest.approx([p, 0.5], abs=1e-6)
+    np.testing.assert_array_equal(found.at_upper, [[False, True]])
+    np.testing.assert_array_equal(found.at_lower, [[False, False]])
+    miss = (p + 0.5 * PLACES - VALUES[0]) / SIGMA[0]
+    expected = miss @ miss / 3 / weight.sum()  # three degrees of freedom left
+    np.testing.assert_allclose(found.covariance[0], [[expected, 0], [0, 0]], rtol=1e-6, atol=1e-12)
+    assert not found.singular[0] and found.converged[0]
+    below = fit(Held(), PLACES, -20 * VALUES, SIGMA)
+    np.testing.assert_array_equal(below.at_lower[0, 1], True)
+
+
+def test_places_that_do_not_differ_are_singular():
+    found = fit(Line(), np.ones(4), VALUES, SIGMA)
+    assert found.singular[0]
+    assert found.theta[0].sum() == pytest.approx(
+        (VALUES / SIGMA**2).sum() / (SIGMA**-2).sum(), abs=1e-6
+    )
+
+
+def test_every_start_is_followed_and_the_best_kept():
+    law = LAWS["eq4"]
+    theta = np.array([[-1.0, 2.0, 0.1, 0.1]])
+    y = law.curve(theta, X)
+    bad = np.array([30.0, 0.0, 15.0, 0.9])
+    for starts in ([[bad, theta[0] + 0.05]], [[theta[0] + 0.05, bad]]):
+        found = fit(law, X, y, np.full(y.shape, 0.01), np.array(starts))
+        assert found.theta[0] == pytest.approx(theta[0], abs=1e-3)
+
+
+def test_problems_do_not_touch_each_other():
+    law, random = LAWS["eq4"], np.random.default_rng(5)
+    y = np.clip(law.curve(_parameters(law, 6, random), X) + 0.05 * random.normal(size=(6, 8)), 0, 1)
+    sigma = random.uniform(0.01, 0.05, y.shape)
+    together = fit(law, X, y, sigma, penalty=law.ridge_penalty(1.0))
+    for i in range(6):
+        alone = fit(law, X, y[[i]], sigma[[i]], penalty=law.ridge_penalty(1.0))
+        np.testing.assert_allclose(alone.theta[0], together.theta[i], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(alone.covariance[0], together.covariance[i], rtol=1e-7)

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.interpolate import BSpline
+from scipy.optimize import lsq_linear
 
-from cod_harness.engine import fit_map
+from cod_harness.engine import MonotoneMap, fit_map
+from cod_harness.engine import settings as settings_of_the_engine
+from cod_harness.engine.mapping import _knots, _rising_heights
 
 GRID = np.linspace(0, 1, 3001)
 rates = st.floats(0, 1, allow_subnormal=False)
@@ -72,7 +76,7 @@ def test_fewest_pieces_and_anchors():
 
 def test_points_that_fall_are_said():
     mapping = fit_map([0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1])
-    assert "no rising curve" in mapping.notes[0]
+    assert [note.code for note in mapping.notes] == ["map_misses"]
     np.testing.assert_array_equal(
         mapping.coefficients, fit_map([0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]).coefficients
     )
@@ -97,3 +101,94 @@ def test_a_solved_subset_says_nothing_of_the_rest():
 def test_without_points_near_it_the_top_still_decides():
     subset = np.array([0.02, 0.05, 0.1])
     assert fit_map(subset, 0.5 * subset, top=0.3)(1.0) == pytest.approx(1, abs=0.05)
+
+
+def by_least_squares(points, knots, top):
+    """The same curve, from scipy's bounded least squares over the rises between coefficients."""
+    padded = np.concatenate([np.zeros(3), knots, np.ones(3)])
+    count = len(knots) + 2
+    basis = np.column_stack(
+        [BSpline(padded, np.eye(count)[i], 3)(points[:, 0]) for i in range(count)]
+    )
+    # Coefficient i is the sum of the first i rises.
+    rises = basis @ np.tril(np.ones((count, count)))[:, 1:]
+    centres = np.array([padded[i + 1 : i + 4].mean() for i in range(count)])
+    slopes = np.diag(1 / np.diff(centres))
+    rows = [rises, 1e-3 * np.sqrt(len(points)) * np.diff(slopes, axis=0)]
+    rows.append(np.full((1, count - 1), 1e3 if top is None else top))
+    right = [points[:, 1], np.zeros(count - 2), [1e3 if top is None else top]]
+    rise = lsq_linear(np.vstack(rows), np.concatenate(right), (0, np.inf), tol=1e-14).x
+    heights = np.append(0, np.cumsum(rise))
+    heights = heights / heights[-1] if top is None else heights
+    return BSpline(padded, np.minimum(heights, 1), 3)
+
+
+@pytest.mark.parametrize("top", [None, 0.3])
+def test_the_curve_is_that_of_least_squares(top):
+    points = np.array([[0.05, 0.1], [0.2, 0.15], [0.35, 0.4], [0.5, 0.45], [0.7, 0.6]])
+    found = fit_map(*points.T, top=top, threshold=0.001)
+    by_hand = by_least_squares(points, found.knots, top)
+    np.testing.assert_allclose(found(GRID[1:-1]), by_hand(GRID[1:-1]), atol=2e-6)
+    rmse = np.sqrt(np.mean((by_hand(points[:, 0]) - points[:, 1]) ** 2))
+    assert found.rmse == pytest.approx(rmse, abs=1e-6)
+    np.testing.assert_array_equal(found.points, points)
+
+
+def test_knots_by_hand():
+    """Quantiles of the points and the two ends, those at an end or on another left out."""
+    x = np.array([0.1, 0.2, 0.4])
+    np.testing.assert_allclose(_knots(x, 1), [0, 1])
+    np.testing.assert_allclose(_knots(x, 2), [0, 0.2, 1])
+    np.testing.assert_allclose(_knots(x, 4), [0, 0.1, 0.2, 0.4, 1])
+    np.testing.assert_allclose(_knots(np.array([0.0, 0.0, 0.0]), 2), [0, 1])
+    np.testing.assert_allclose(_knots(np.array([1.0, 1.0, 0.9995]), 2), [0, 1])
+    np.testing.assert_allclose(_knots(np.array([0.5, 0.5004, 0.5]), 4), [0, 0.5, 1])
+    np.testing.assert_allclose(_knots(np.array([-1.0, 2.0, 0.3]), 2), [0, 0.3, 1])
+
+
+def test_pieces_are_added_until_the_error_is_below_the_threshold():
+    x = np.linspace(0.05, 0.95, 12)
+    y = 0.5 * (1 + np.tanh(6 * (x - 0.5)))
+    for threshold, pieces in [(0.5, 1), (0.08, 3), (0.02, 5), (0.005, 5)]:
+        found = fit_map(x, y, threshold)
+        assert len(found.knots) == pieces + 1
+        assert found.rmse < threshold and not found.notes
+
+
+def test_what_no_rising_curve_reaches_is_reached_as_nearly_as_it_can():
+    x, y = np.array([0.1, 0.2, 0.3, 0.4, 0.5]), np.array([0.1, 0.3, 0.2, 0.4, 0.3])
+    points = np.column_stack([x, y])
+    reached = []
+    for pieces in range(1, 7):
+        knots = _knots(x, pieces)
+        if len(knots) <= pieces:
+            break
+        reached.append(_rising_heights(points, knots, None)[1])
+    found = fit_map(x, y)
+    first = next(error for error in reached if error <= 1.25 * min(reached))
+    assert found.rmse == pytest.approx(first)
+    (note,) = found.notes
+    assert note.values == {"threshold": 0.005, "rmse": found.rmse}
+
+
+def test_a_piece_by_hand():
+    """f(x) = c0 + c1 u + c2 u^2 + c3 u^3 with u from the knot on the left; both ends belong."""
+    two = MonotoneMap(
+        np.array([0.0, 0.5, 1.0]), np.array([[0.0, 0.2, 0.4, 0.0], [0.2, 0.6, 0.1, 0.4]]), 0.0,
+        np.empty((0, 2)),
+    )  # fmt: skip
+    assert two([0.25, 0.5, 0.75, 1.0]) == pytest.approx(
+        [0.075, 0.2, 0.2 + 0.15 + 0.1 / 16 + 0.4 / 64, 0.2 + 0.3 + 0.025 + 0.05]
+    )
+    assert two.extrapolates(0.3)
+    assert MonotoneMap(two.knots, 9 * two.coefficients, 0.0, two.points)(0.9) == 1.0
+
+
+def test_without_points_the_map_is_the_identity():
+    nothing = fit_map([], [])
+    np.testing.assert_allclose(nothing([0.0, 0.3, 1.0]), [0.0, 0.3, 1.0])
+    assert np.isnan(nothing.rmse) and nothing.extrapolates(0.5)
+
+
+def test_published_setting_of_the_map():
+    assert settings_of_the_engine.MAP_RMSE == 0.005

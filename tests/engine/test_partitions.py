@@ -1,4 +1,4 @@
-"""The rival clusterers: their rules, and that the order of questions changes nothing."""
+"""The other clusterers: their rules, and that the order of questions changes nothing."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from sklearn.cluster import DBSCAN, MeanShift
 from sklearn.neighbors import NearestNeighbors
 
 from cod_harness.engine import COD, ImprovedMeanShift
-from cod_harness.engine.partitions import (
+from cod_harness.engine.baselines.partitions import (
     CLUSTERERS,
     clustered,
     dbscan,

@@ -73,7 +73,7 @@ def cod_run(
     one_task_manager: None, ladder_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Runner:
     """`cod_run("cod_t_x", "--flag", model="f1,skill=1")` runs `cod-harness run` in this process."""
-    from cod_harness.harness import run
+    from cod_harness.cli import run
 
     def go(
         tasks: str,
@@ -97,7 +97,7 @@ def config_run(
     one_task_manager: None, ladder_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Runner:
     """`config_run("--flag", tasks=[...])`: everything but our flags out of a `--config` file."""
-    from cod_harness.harness import run
+    from cod_harness.cli import run
 
     def go(*more: str, **settings: Any) -> Ran:
         folder = tmp_path_factory.mktemp("config")

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from cod_harness.demo.numpy_llama import NumpyLlama, nucleus
+
 DOCUMENTS = 105  # in tasks/sums.jsonl; one of them occurs twice
 RUNGS = (("f1", 0.5), ("f2", 1.0), ("f3", 1.5), ("f4", 2.0), ("f5", 2.5))
 
@@ -58,3 +62,14 @@ def captured(call: Callable[[], int], folder: Path) -> Ran:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = call()
     return Ran(status, out.getvalue(), err.getvalue(), folder)
+
+
+def exact_rates(network: NumpyLlama, pairs: list[tuple[str, str]]) -> np.ndarray[Any, Any]:
+    """Probability of writing exactly each answer: one teacher-forced pass, top-p renormalised."""
+    rates = []
+    followed = network.log_probabilities([network.encode(p + a) for p, a in pairs])
+    for (_, answer), logs in zip(pairs, followed, strict=True):
+        ids = network.encode(answer + "\n")
+        p = nucleus(logs[-len(ids) :], 1.0, 0.7)
+        rates.append(p[np.arange(len(ids)), ids].prod())
+    return np.array(rates)

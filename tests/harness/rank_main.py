@@ -48,7 +48,7 @@ if not hasattr(fake_model.LM, "gather_object"):
     del RankModel.gather_object  # before 0.4.12 the harness, and we, call torch.distributed
 
 if __name__ == "__main__":
-    from cod_harness.harness import run
+    from cod_harness.cli import run
 
     manager = tasks.TaskManager
     include_path = str(Path(sys.argv[1]))

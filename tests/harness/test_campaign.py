@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from harness_runs import RUNGS, Ran, captured
 
-from cod_harness.harness import campaign
-from cod_harness.harness.executor import Finished, LocalExecutor, RungJob
+from cod_harness.cli import ladder as command
+from cod_harness.harness.campaign import campaign, progress
+from cod_harness.harness.campaign.executors import Finished, LocalExecutor, RungJob
 from cod_harness.ladder.store import read_store
 
 
@@ -31,7 +32,7 @@ class InProcess:
         return self.waiting[:1]
 
     def poll(self) -> Sequence[Finished]:
-        from cod_harness.harness import run
+        from cod_harness.cli import run
 
         job = self.waiting.pop(0)
         self.ran.append(job.name)
@@ -59,9 +60,9 @@ def laddered(
 
     def go(*more: str, fails: Sequence[str] = ()) -> tuple[Ran, InProcess]:
         executor = InProcess(fails)
-        monkeypatch.setattr(campaign, "LocalExecutor", lambda jobs: executor)
+        monkeypatch.setattr(command, "LocalExecutor", lambda jobs: executor)
         words = [str(ladder_file), "--tasks", "cod_t_custom", "-o", str(tmp_path), *more]
-        return captured(lambda: campaign.main(words), tmp_path), executor
+        return captured(lambda: command.main(words), tmp_path), executor
 
     return go
 
@@ -125,7 +126,7 @@ def test_a_ladder_whose_models_changed(
 )
 def test_mistakes(ladder_file: Path, words: list[str], message: str) -> None:
     words = [str(ladder_file) if word == "LADDER" else word for word in words]
-    ran = captured(lambda: campaign.main(words), Path("."))
+    ran = captured(lambda: command.main(words), Path("."))
     assert ran.status == 2
     assert message in ran.err
     assert len(ran.err.splitlines()) == 1
@@ -138,7 +139,7 @@ def test_neighbouring_checkpoints_are_runs_of_their_own(tmp_path: Path) -> None:
         "model_args: 'pretrained=c/a,dtype=float32', checkpoints: [c/a-1, c/a-2]}\n"
         "anchors:\n- {name: far, model: hf, model_args: pretrained=far}\n- {name: known}\n"
     )
-    asked = campaign.asked([str(path), "--tasks", "t", "-o", str(tmp_path), "--limit", "3"])
+    asked = command.asked([str(path), "--tasks", "t", "-o", str(tmp_path), "--limit", "3"])
     jobs = campaign.jobs_of(asked)
     assert [job.name for job in jobs] == ["a@a-1", "a@a-2", "far"]
     assert "pretrained=c/a-2,dtype=float32" in jobs[1].command
@@ -148,13 +149,13 @@ def test_neighbouring_checkpoints_are_runs_of_their_own(tmp_path: Path) -> None:
 
 def test_progress_from_a_log(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
-    assert campaign._tail_progress(log, 5) == "starting"
+    assert progress._tail_progress(log, 5) == "starting"
     log.write_text(
         "100%|####| 24/24 [00:00<00:00, 9it/s]\n"
         "Running generate_until requests:   0%|    | 0/120 [00:00<?, ?it/s]\r"
         "Running generate_until requests:  33%|#   | 40/120 [00:10<00:20, 4.0it/s]"
     )
-    assert campaign._tail_progress(log, 5) == "8/24 questions, 00:20 left"
+    assert progress._tail_progress(log, 5) == "8/24 questions, 00:20 left"
 
 
 def _job(name: str, code: str, folder: Path) -> RungJob:
@@ -216,10 +217,10 @@ def test_plugin(
     monkeypatch.setenv("COD_LADDER", str(ladder_file))
     monkeypatch.setenv("COD_RUNG", "f4")
     monkeypatch.setenv("COD_REPEATS", "6")
-    sys.modules.pop("cod_harness.harness.plugin", None)
+    sys.modules.pop("cod_harness.plugin", None)
     import lm_eval
 
-    import cod_harness.harness.plugin  # noqa: F401
+    import cod_harness.plugin  # noqa: F401
 
     results = lm_eval.simple_evaluate(
         model="cod-fake",

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from harness_runs import ALL_TASKS, DOCUMENTS, Ran, Runner
 
-from cod_harness.harness import scoring
+from cod_harness.harness.scoring import repeats as scoring
 from cod_harness.ladder.store import read_store
 
 SAMPLED = {
@@ -66,7 +66,7 @@ def _rescored(ran: Ran, task: str) -> list[float]:
     from lm_eval import tasks as harness_tasks
     from lm_eval.api.instance import Instance
 
-    from cod_harness.harness.responses import answered
+    from cod_harness.harness.scoring.responses import answered
 
     loaded = harness_tasks.get_task_dict([task], harness_tasks.TaskManager())
     [object_] = loaded.values()

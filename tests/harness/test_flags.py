@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cod_harness.errors import InputError
-from cod_harness.harness.flags import CaptureOptions, from_environment, request_of, take
+from cod_harness.harness.capture.flags import CaptureOptions, from_environment, request_of, take
 
 
 def test_the_rest_keeps_its_order() -> None:

@@ -9,8 +9,8 @@ import pytest
 from harness_runs import DOCUMENTS, Ran
 
 from cod_harness.errors import InputError
-from cod_harness.harness.samples import ingest
-from cod_harness.ladder.manifest import Ladder
+from cod_harness.harness.ingest.ingest import ingest
+from cod_harness.ladder.read_ladder import read_ladder
 from cod_harness.ladder.store import read_store
 
 
@@ -25,7 +25,7 @@ def logged(everything: Ran, tmp_path: Path) -> Path:
 
 
 def test_ingested(logged: Path, everything: Ran, ladder_file: Path) -> None:
-    found = ingest([logged], Ladder.read(ladder_file))
+    found = ingest([logged], read_ladder(ladder_file))
     captured, _ = read_store(everything.stores[0])
     assert set(found.frame["model"]) == {"f1"}
     for task in ("cod_t_choice", "cod_t_choice_many", "cod_t_word"):
@@ -55,7 +55,7 @@ def _one(logged: Path, task: str) -> Path:
 def test_last_line_cut_off(logged: Path, ladder_file: Path) -> None:
     path = _one(logged, "cod_t_choice")
     path.write_text(path.read_text()[:-40])
-    found = ingest([path], Ladder.read(ladder_file))
+    found = ingest([path], read_ladder(ladder_file))
     assert len(found.frame) == DOCUMENTS - 1
     assert f"{path}: line {DOCUMENTS} is cut off; the lines before it are used" in found.notes
 
@@ -65,7 +65,7 @@ def test_broken_line(logged: Path, ladder_file: Path) -> None:
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], '{"doc_id": 1}', *lines[2:]]) + "\n")
     with pytest.raises(InputError, match="line 2: not a logged sample"):
-        ingest([path], Ladder.read(ladder_file))
+        ingest([path], read_ladder(ladder_file))
 
 
 def test_folder_of_an_unknown_model(logged: Path, ladder_file: Path) -> None:
@@ -73,11 +73,11 @@ def test_folder_of_an_unknown_model(logged: Path, ladder_file: Path) -> None:
     for path in logged.rglob("results_*"):
         path.unlink()
     with pytest.raises(InputError, match=r"no pass rates found.*no entry fits the model"):
-        ingest([logged], Ladder.read(ladder_file))
+        ingest([logged], read_ladder(ladder_file))
 
 
 def test_captured_comes_before_logged(everything: Ran, ladder_file: Path) -> None:
-    found = ingest([everything.folder], Ladder.read(ladder_file))
+    found = ingest([everything.folder], read_ladder(ladder_file))
     custom = found.frame[found.frame["task"] == "cod_t_custom"]
     assert set(custom["n_samples"]) == {5}
     assert any("already in a file" in note for note in found.notes)
@@ -85,6 +85,6 @@ def test_captured_comes_before_logged(everything: Ran, ladder_file: Path) -> Non
 
 def test_nothing_there(tmp_path: Path, ladder_file: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
-        ingest([tmp_path / "x"], Ladder.read(ladder_file))
+        ingest([tmp_path / "x"], read_ladder(ladder_file))
     with pytest.raises(InputError, match="holds no cod_passrates"):
-        ingest([tmp_path], Ladder.read(ladder_file))
+        ingest([tmp_path], read_ladder(ladder_file))

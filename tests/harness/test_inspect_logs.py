@@ -9,8 +9,9 @@ import pytest
 
 from cod_harness.cli import main
 from cod_harness.errors import InputError
-from cod_harness.harness.samples import ingest
+from cod_harness.harness.ingest.ingest import ingest
 from cod_harness.ladder.manifest import Ladder
+from cod_harness.ladder.read_ladder import read_ladder
 from cod_harness.ladder.store import read_store
 
 ANSWERS = {"a": ["2", "3"], "b": ["4"], "c": ["0", "5", "7"]}  # given in turn, over the epochs
@@ -25,7 +26,7 @@ def inspect() -> Any:
 
 @pytest.fixture
 def ladder(ladder_file: Path) -> Ladder:
-    return Ladder.read(ladder_file)
+    return read_ladder(ladder_file)
 
 
 def log(

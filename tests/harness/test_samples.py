@@ -15,9 +15,10 @@ from harness_runs import DOCUMENTS, Ran
 
 from cod_harness.cli import main
 from cod_harness.errors import InputError
-from cod_harness.harness.samples import ingest
+from cod_harness.harness.ingest.ingest import ingest
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
+from cod_harness.ladder.read_ladder import read_ladder
 from cod_harness.ladder.store import read_store
 
 TASK = "cod_t_two_filters"
@@ -35,7 +36,7 @@ def logged(everything: Ran, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ladder(ladder_file: Path) -> Ladder:
-    return Ladder.read(ladder_file)
+    return read_ladder(ladder_file)
 
 
 def one(folder: Path, task: str = TASK) -> Path:
@@ -220,7 +221,7 @@ def test_named_rung(logged: Path, ladder: Ladder) -> None:
 def test_several_processes(
     logged: Path, ladder: Ladder, task_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cod_harness.harness import sample_pool
+    from cod_harness.harness.ingest import pool as sample_pool
 
     one_by_one = ingest([logged], ladder, include_paths=[task_folder], processes=1)
     monkeypatch.setattr(sample_pool, "_WORTH_PROCESSES", 0)
@@ -232,7 +233,7 @@ def test_several_processes(
 def test_programs_need_both_consents(
     logged: Path, ladder: Ladder, task_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cod_harness.harness.rescoring import TaskSource
+    from cod_harness.harness.ingest.rescoring import TaskSource
 
     source = TaskSource([task_folder], run_code=True)
     monkeypatch.delenv("HF_ALLOW_CODE_EVAL", raising=False)

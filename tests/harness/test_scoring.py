@@ -9,9 +9,14 @@ from types import SimpleNamespace
 import pytest
 
 from cod_harness.errors import InputError
-from cod_harness.harness import parallel
-from cod_harness.harness.correctness import Correct, Pipeline, chosen, passed
-from cod_harness.harness.responses import answered, identical_share, occurrence_names, tasks_in
+from cod_harness.harness.scoring import parallel
+from cod_harness.harness.scoring.correctness import Correct, Pipeline, chosen, passed
+from cod_harness.harness.scoring.responses import (
+    answered,
+    identical_share,
+    occurrence_names,
+    tasks_in,
+)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harness_runs import exact_rates
 
 import cod_harness.demo
 from cod_harness.demo import skills
+from cod_harness.demo.numpy_llama import NumpyLlama, Sampling, nucleus
 from cod_harness.errors import InputError
-from cod_harness.harness.numpy_llama import NumpyLlama, Sampling, nucleus
 
 CHECKPOINTS = Path(cod_harness.demo.__file__).parent / "checkpoints"
 SMALL, MIDDLE = CHECKPOINTS / "16k-1", CHECKPOINTS / "128k-1"
@@ -87,17 +88,6 @@ def test_pass_rates_agree_with_exact_probabilities(network: NumpyLlama) -> None:
     assert z.std() == pytest.approx(1, abs=0.1)
 
 
-def exact_rates(network: NumpyLlama, pairs: list[tuple[str, str]]) -> np.ndarray[Any, Any]:
-    """Probability of writing exactly each answer: one teacher-forced pass, top-p renormalised."""
-    rates = []
-    followed = network.log_probabilities([network.encode(p + a) for p, a in pairs])
-    for (_, answer), logs in zip(pairs, followed, strict=True):
-        ids = network.encode(answer + "\n")
-        p = nucleus(logs[-len(ids) :], 1.0, 0.7)
-        rates.append(p[np.arange(len(ids)), ids].prod())
-    return np.array(rates)
-
-
 def test_top_p_keeps_the_smallest_set_that_reaches_it() -> None:
     logs = np.log(np.array([[0.5, 0.3, 0.15, 0.05]], dtype=np.float32))
     np.testing.assert_allclose(nucleus(logs, 1.0, 0.7), [[0.625, 0.375, 0, 0]], atol=1e-6)
@@ -133,7 +123,7 @@ class TestHarnessModel:
     @pytest.fixture(scope="class")
     def model(self) -> Any:
         pytest.importorskip("lm_eval")
-        from cod_harness.harness.tiny import TinyModel
+        from cod_harness.demo.model import TinyModel
 
         return TinyModel(pretrained=str(MIDDLE))
 
@@ -177,7 +167,7 @@ class TestHarnessModel:
 
     def test_registering_it_leaves_the_harness_s_own_models(self) -> None:
         code = (
-            "import cod_harness.harness.tiny; from lm_eval.api.registry import MODEL_REGISTRY; "
+            "import cod_harness.demo.model; from lm_eval.api.registry import MODEL_REGISTRY; "
             "print(sorted({'hf', 'vllm', 'dummy', 'cod-tiny'} & set(MODEL_REGISTRY)))"
         )
         done = subprocess.run(
@@ -186,13 +176,13 @@ class TestHarnessModel:
         assert done.stdout.strip() == "['cod-tiny', 'dummy', 'hf', 'vllm']"
 
     def test_a_folder_that_is_not_there(self) -> None:
-        from cod_harness.harness.tiny import TinyModel
+        from cod_harness.demo.model import TinyModel
 
         with pytest.raises(InputError, match="no such folder"):
             TinyModel(pretrained="/nowhere/at/all")
 
     def test_a_folder_that_is_no_checkpoint(self, tmp_path: Path) -> None:
-        from cod_harness.harness.tiny import TinyModel
+        from cod_harness.demo.model import TinyModel
 
         with pytest.raises(InputError, match="not a checkpoint folder"):
             TinyModel(pretrained=str(tmp_path))

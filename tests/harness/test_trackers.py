@@ -59,7 +59,7 @@ def test_without_a_tracker_none_is_looked_for() -> None:
     import sys
 
     code = (
-        "import sys; from cod_harness.harness import trackers; "
+        "import sys; from cod_harness.report import trackers; "
         "print(trackers.open_runs(), 'wandb' in sys.modules, 'trackio' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import argparse
+import json
 import re
 from pathlib import Path
 
@@ -8,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.ladder_file import number
-from cod_harness.ladder.manifest import Ladder
+from cod_harness.ladder.manifest import Cluster
+from cod_harness.ladder.read_ladder import number, read_ladder
 
 GOOD = """\
 ladder: my-family
@@ -41,7 +43,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_reads_the_documented_form(tmp_path: Path) -> None:
-    ladder = Ladder.read(write(tmp_path, GOOD))
+    ladder = read_ladder(write(tmp_path, GOOD))
     assert ladder.name == "my-family"
     assert [model.name for model in ladder.rungs] == ["122m", "238m"]  # by rising compute
     first, second = ladder.rungs
@@ -59,7 +61,7 @@ def test_reads_the_documented_form(tmp_path: Path) -> None:
 
 def test_a_name_stays_as_it_is_written(tmp_path: Path) -> None:
     text = "rungs: [{name: 1e3, params: 1, tokens: 2}, {name: 1.40, params: 1, tokens: 3}]"
-    ladder = Ladder.read(write(tmp_path, text))
+    ladder = read_ladder(write(tmp_path, text))
     assert [model.name for model in ladder.rungs] == ["1e3", "1.40"]
     assert ladder.name == "ladder"  # the file's name when it says none
 
@@ -126,7 +128,30 @@ FAULTS = {
     f"rungs:\n- {{{model()}}}\n- {{{model()}}}": ":3: the name 'a' is already taken in line 2",
     f"rungs:\n- {{{model()}}}\ntargets:\n- {{{model()}}}": ":4: the name 'a' is already taken",
     f"rungs:\n- {{{model(checkpoints='x')}}}": "checkpoints must be a list",
-    f"rungs:\n- {{{model(checkpoints='[x, x]')}}}": "checkpoint 'x' is listed twice",
+    f"rungs:\n- {{{model(checkpoints='[x, x]')}}}": "checkpoints: 'x' is listed twice",
+    f"rungs:\n- {{{model(compute='1e20', flops_per_token=3)}}}": "compute and flops_per_token",
+    f"rungs:\n- {{{model(compute=0)}}}": "compute is 0; it must be above 0",
+    f"rungs:\n- {{{model(tokens=None, params=None)}}}": "or say it as `compute: 3.1e21`",
+    f"rungs:\n- {{{model(active_params='2e6')}}}": "active_params are more than params",
+    f"rungs:\n- {{{model(results='a.json')}}}": "results must be a list",
+    f"rungs:\n- {{{model(results='[[a]]')}}}": "results: each entry must be text",
+    f"rungs:\n- {{{model(gpus=0)}}}": "gpus is '0'; a whole number, 1 or more",
+    f"rungs:\n- {{{model(gpus=1.5)}}}": "gpus is '1.5'; a whole number",
+    f"rungs:\n- {{{model(shards='two')}}}": "shards is 'two'; a whole number",
+    f"rungs:\n- {{{model(sbatch='[a]')}}}": "sbatch must be a mapping like {partition: gpu}",
+    f"rungs:\n- {{{model(sbatch='{--mem: 3G}')}}}": "'--mem' is no option's name",
+    f"rungs:\n- {{{model(sbatch='{mem: 3G, mem: 4G}')}}}": "sbatch has 'mem' twice",
+    f"rungs:\n- {{{model(sbatch='{mem: [3G]}')}}}": "sbatch mem must be text",
+    f"rungs:\n- {{{model(model_args='{a: 1, a: 2}')}}}": "model_args has 'a' twice",
+    f"rungs:\n- {{{model(model_args='{a: 2020-01-01}')}}}": "model_args: a cannot be handed on",
+    f"rungs:\n- {{{model(model_args='{a: !x 1}')}}}": "model_args: a cannot be handed on",
+    f"rungs:\n- {{{model(model_args='[a]')}}}": "model_args must be text",
+    "cluster: slurm": "`cluster` must be a mapping with the keys executor, setup, sbatch, ray",
+    "cluster: {setups: [a]}": "unknown key 'setups'; did you mean 'setup'",
+    "cluster: {setup: module load}": "`cluster` setup must be a list",
+    "cluster: {executor: [a]}": "`cluster` executor must be text",
+    "cluster: {ray: {adress: auto}}": "unknown key 'adress'; did you mean 'address'",
+    "cluster: {ray: auto}": "`cluster` ray must be a mapping",
     "ladder: a\nladder: b\nrungs: []": ":2: the ladder file has the key 'ladder' twice",
 }
 
@@ -135,7 +160,7 @@ FAULTS = {
 def test_a_fault_is_one_line_with_file_and_remedy(tmp_path: Path, text: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(InputError) as caught:
-        Ladder.read(path)
+        read_ladder(path)
     message = str(caught.value)
     assert message.startswith(str(path))
     assert "\n" not in message
@@ -144,20 +169,20 @@ def test_a_fault_is_one_line_with_file_and_remedy(tmp_path: Path, text: str) -> 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such ladder file"):
-        Ladder.read(tmp_path / "none.yaml")
+        read_ladder(tmp_path / "none.yaml")
     with pytest.raises(InputError, match="is a folder"):
-        Ladder.read(tmp_path)
+        read_ladder(tmp_path)
     binary = tmp_path / "b.yaml"
     binary.write_bytes(b"\xff\xfe\x00ladder")
     with pytest.raises(InputError, match="not text in UTF-8"):
-        Ladder.read(binary)
+        read_ladder(binary)
     binary.write_bytes(b"ladder: a\x00b")
     with pytest.raises(InputError, match="not valid YAML"):
-        Ladder.read(binary)
+        read_ladder(binary)
 
 
 def test_runs(tmp_path: Path) -> None:
-    first, second = Ladder.read(write(tmp_path, GOOD)).rungs
+    first, second = read_ladder(write(tmp_path, GOOD)).rungs
     assert second.runs() == [("", "")]
     assert first.runs() == [
         ("ckpt/122m-a", "pretrained=ckpt/122m-a,dtype=float32"),
@@ -171,12 +196,12 @@ def test_runs(tmp_path: Path) -> None:
 
 def test_checkpoints_without_model_args(tmp_path: Path) -> None:
     text = f"rungs:\n- {{{model(checkpoints='[x, y]')}}}"
-    rung = Ladder.read(write(tmp_path, text)).rungs[0]
+    rung = read_ladder(write(tmp_path, text)).rungs[0]
     assert rung.runs() == [("x", "pretrained=x"), ("y", "pretrained=y")]
 
 
 def test_locate(tmp_path: Path) -> None:
-    ladder = Ladder.read(write(tmp_path, GOOD))
+    ladder = read_ladder(write(tmp_path, GOOD))
     rung = ladder.find("122m")
     assert ladder.locate("dtype=auto,pretrained=ckpt/122m-b") == (rung, "ckpt/122m-b")
     assert ladder.locate("pretrained=ckpt/122m") == (rung, "")
@@ -195,17 +220,17 @@ def test_locate_takes_a_checkpoint_that_is_the_models_own_for_the_checkpoint(
         "ladder: l\nrungs:\n- {name: a, params: 1e6, tokens: 1e8, model: hf, "
         "model_args: pretrained=one, checkpoints: [one, two]}\n"
     )
-    located = Ladder.read(path).locate("pretrained=one")
+    located = read_ladder(path).locate("pretrained=one")
     assert located is not None
     assert (located[0].name, located[1]) == ("a", "one")
 
 
 def test_a_loss_for_each_task(tmp_path: Path) -> None:
     rungs = f"{{{model(loss='{arc: 0.81, mmlu: 1.3}')}}}"
-    rung = Ladder.read(write(tmp_path, f"rungs:\n- {rungs}")).rungs[0]
+    rung = read_ladder(write(tmp_path, f"rungs:\n- {rungs}")).rungs[0]
     assert (rung.loss, rung.loss_on("arc"), rung.loss_on("piqa")) == (None, 0.81, None)
     assert len({rung}) == 1  # still to be had in sets
-    (plain,) = Ladder.read(write(tmp_path, f"rungs:\n- {{{model(loss='2.9')}}}")).rungs
+    (plain,) = read_ladder(write(tmp_path, f"rungs:\n- {{{model(loss='2.9')}}}")).rungs
     assert plain.loss_on("arc") == 2.9
 
 
@@ -220,4 +245,99 @@ def test_a_loss_for_each_task(tmp_path: Path) -> None:
 )
 def test_wrong_task_losses(tmp_path: Path, loss: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        Ladder.read(write(tmp_path, f"rungs:\n- {{{model(loss=loss)}}}"))
+        read_ladder(write(tmp_path, f"rungs:\n- {{{model(loss=loss)}}}"))
+
+
+def test_compute_may_be_written_itself(tmp_path: Path) -> None:
+    keys = [model(compute="3.1e21", tokens=None, params=None), model(name="b", compute="3e21")]
+    for section in ("rungs", "targets"):
+        text = f"rungs: [{{{model(name='r')}}}]\n" if section == "targets" else ""
+        text += f"{section}:\n" + "".join(f"- {{{entry}}}\n" for entry in keys)
+        found = {model.name: model.compute for model in read_ladder(write(tmp_path, text)).models}
+        assert found["a"] == 3.1e21
+        assert found["b"] == 3e21  # params and tokens beside it are told, not used
+    anchor = f"rungs: [{{{model()}}}]\nanchors: [{{name: x, compute: 2e25}}]"
+    assert read_ladder(write(tmp_path, anchor)).anchors[0].compute == 2e25
+
+
+def test_experts_count_by_what_a_token_meets(tmp_path: Path) -> None:
+    keys = model(params="50e9", active_params="12e9", tokens="1e12")
+    (rung,) = read_ladder(write(tmp_path, f"rungs:\n- {{{keys}}}")).rungs
+    assert (rung.compute, rung.params, rung.active_params) == (6 * 12e9 * 1e12, 50e9, 12e9)
+    told = model(active_params="1e5", flops_per_token=7)
+    assert read_ladder(write(tmp_path, f"rungs:\n- {{{told}}}")).rungs[0].compute == 7e8
+    # Without params in all: what a token meets is enough.
+    alone = model(params=None, active_params="1e5")
+    assert read_ladder(write(tmp_path, f"rungs:\n- {{{alone}}}")).rungs[0].compute == 6e13
+
+
+def test_results_lie_beside_the_ladder_file(tmp_path: Path) -> None:
+    text = f"rungs:\n- {{{model(results='[old/a.json, /far/b.json]')}}}"
+    (rung,) = read_ladder(write(tmp_path, text)).rungs
+    assert rung.results == (tmp_path / "old/a.json", Path("/far/b.json"))
+
+
+def test_where_a_ladder_runs(tmp_path: Path) -> None:
+    text = f"""\
+rungs:
+- {{{model(gpus=4, shards=2, sbatch="{time: 00:30:00, exclusive: }")}}}
+- {{{model(name="b")}}}
+cluster:
+  executor: slurm
+  setup: ["module load cuda", "source env/bin/activate", "module load cuda"]
+  sbatch: {{partition: gpu, time: 04:00:00, gres: "gpu:1"}}
+  ray: {{address: auto}}
+"""
+    ladder = read_ladder(write(tmp_path, text))
+    first, second = ladder.rungs
+    assert (first.gpus, first.shards) == (4, 2)
+    assert first.sbatch == {"time": "00:30:00", "exclusive": ""}
+    assert (second.gpus, second.shards, second.sbatch) == (None, None, {})
+    where = ladder.cluster
+    assert where.executor == "slurm"
+    assert where.setup == ("module load cuda", "source env/bin/activate", "module load cuda")
+    assert where.sbatch == {"partition": "gpu", "time": "04:00:00", "gres": "gpu:1"}
+    assert where.ray == {"address": "auto"}
+    assert len({first, second, where}) == 3  # still to be had in sets
+    assert read_ladder(write(tmp_path, GOOD)).cluster == Cluster()
+
+
+def test_model_args_as_a_mapping(tmp_path: Path) -> None:
+    args = "{pretrained: ckpt/a, dtype: float32, parallelize: yes, seed: 7}"
+    text = f"rungs:\n- {{{model(model_args=args, checkpoints='[ckpt/a, ckpt/b]')}}}"
+    (rung,) = read_ladder(write(tmp_path, text)).rungs
+    assert rung.model_args == "pretrained=ckpt/a,dtype=float32,parallelize=True,seed=7"
+    assert rung.runs()[1][1] == "pretrained=ckpt/b,dtype=float32,parallelize=True,seed=7"
+
+
+def test_model_args_that_pairs_cannot_hold_are_json(tmp_path: Path) -> None:
+    args = "{pretrained: 'ckpt/a,1', tokenizer: tok, chat_template_args: {effort: low}, seed: 7}"
+    text = f"rungs:\n- {{{model(model_args=args, checkpoints='[ckpt/b]')}}}"
+    (tmp_path / "tok").mkdir()
+    ladder = read_ladder(write(tmp_path, text))
+    (rung,) = ladder.rungs
+    ((checkpoint, told),) = rung.runs()
+    assert checkpoint == "ckpt/b"
+    assert json.loads(told) == {
+        "pretrained": "ckpt/b",
+        "tokenizer": str(tmp_path / "tok"),
+        "chat_template_args": {"effort": "low"},
+        "seed": 7,
+    }
+    assert ladder.locate(told) == (rung, "ckpt/b")
+    assert ladder.locate("pretrained=ckpt/b") == (rung, "ckpt/b")
+    assert ladder.locate("{not json") is None
+    assert ladder.locate('{"dtype": "auto"}') is None
+
+
+def test_the_harness_reads_model_args_as_they_were_meant(tmp_path: Path) -> None:
+    utils = pytest.importorskip("lm_eval._cli.utils")
+    for args, meant in (
+        ("{pretrained: a, seed: 7, load: true}", {"pretrained": "a", "seed": 7, "load": True}),
+        ("{pretrained: 'a,b', seed: 7}", {"pretrained": "a,b", "seed": 7}),
+        ("{pretrained: a, rope: {factor: 2.0}}", {"pretrained": "a", "rope": {"factor": 2.0}}),
+    ):
+        (rung,) = read_ladder(write(tmp_path, f"rungs:\n- {{{model(model_args=args)}}}")).rungs
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--model_args", nargs="+", action=utils.MergeDictAction)
+        assert parser.parse_args(["--model_args", rung.runs()[0][1]]).model_args == meant

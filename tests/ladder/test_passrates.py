@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder, Model
-from cod_harness.ladder.passrates import PassRates, read_passrates
+from cod_harness.ladder.passrates import PassRates
+from cod_harness.ladder.read_ladder import read_ladder
+from cod_harness.ladder.read_passrates import read_passrates
 from cod_harness.ladder.store import read_store, write_passrates
 
 SHARED = Path(os.environ.get("COD_SHARED", Path(__file__).parents[2] / ".." / "shared")).resolve()
@@ -277,7 +279,7 @@ def test_there_are_shared_ladders() -> None:
 
 @pytest.mark.parametrize("folder", LADDERS, ids=lambda folder: folder.name)
 def test_shared_ladders(folder: Path) -> None:
-    models = Ladder.read(folder / "ladder.yaml")
+    models = read_ladder(folder / "ladder.yaml")
     rates = read_passrates(folder / "rates.parquet", models)
     whole = pd.read_parquet(folder / "rates.parquet")
     for task in rates.tasks:

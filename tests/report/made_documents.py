@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from cod_harness.report.backtest import summaries
-from cod_harness.report.question_map import question_map
+from cod_harness.evaluation.backtest import summaries
+from cod_harness.evaluation.question_map import question_map
 
 RUNGS = [f"r{number}" for number in range(1, 7)]
 COMPUTE = [10.0 ** (18 + number) for number in range(6)]

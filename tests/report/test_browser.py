@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from made_documents import abstained, made_backtest, made_document, made_entry, made_task
 
-from cod_harness.report.page import page
+from cod_harness.report.page.page import page
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="the browser tests need pip install 'cod-harness[browser]'"

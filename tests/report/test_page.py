@@ -23,14 +23,14 @@ from made_documents import (
 
 from cod_harness.cli import main
 from cod_harness.errors import InputError
-from cod_harness.report import reading
-from cod_harness.report.chart_files import write_charts
-from cod_harness.report.document import schema
-from cod_harness.report.markdown import markdown
-from cod_harness.report.page import charts_of, page, write_page
-from cod_harness.report.page_beside import page_beside
-from cod_harness.report.question_map import CELLS, question_map
-from cod_harness.report.question_texts import question_texts
+from cod_harness.evaluation.forecasts import schema
+from cod_harness.evaluation.question_map import CELLS, question_map
+from cod_harness.report.charts.files import write_charts
+from cod_harness.report.page.beside import page_beside
+from cod_harness.report.page.page import charts_of, page, write_page
+from cod_harness.report.page.question_texts import question_texts
+from cod_harness.report.text import sentences as reading
+from cod_harness.report.text.markdown import markdown
 
 pytest.importorskip("altair")
 LIMIT = 2_000_000  # bytes of a page
@@ -84,7 +84,7 @@ def test_names_cannot_break_out() -> None:
 def test_charts_pass_altairs_own_checks() -> None:
     from altair.utils.schemapi import debug_mode
 
-    from cod_harness.report.charts import task_charts
+    from cod_harness.report.charts.forecast import task_charts
 
     with debug_mode(True):
         charts = task_charts(made_task(), [made_entry("t", observed=0.6), made_entry("t", "exp")])
@@ -236,7 +236,7 @@ def test_what_is_no_document(
 
 
 def test_a_document_with_a_wrong_value_names_the_place(tmp_path: Path) -> None:
-    from cod_harness.report.read_document import read_document
+    from cod_harness.documents.reading import read_document
 
     document = made_document()
     document["forecasts"][1]["mean"] = 62
@@ -272,7 +272,7 @@ def test_a_page_beside_is_written_whole(tmp_path: Path) -> None:
 
 
 def test_the_page_of_a_backtest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from cod_harness.report.read_document import read_document
+    from cod_harness.documents.reading import read_document
 
     path = tmp_path / "b.json"
     path.write_text(json.dumps(made_backtest()))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cod_harness.report.table import forecast_table
+from cod_harness.report.text.forecast_table import forecast_table
 
 
 def entry(task: str, **changes: Any) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import sys
 import pytest
 from made_documents import abstained, made_document, made_entry
 
-from cod_harness.report.table import forecast_table
-from cod_harness.report.terminal import print_forecast
+from cod_harness.report.text.forecast_table import forecast_table
+from cod_harness.report.text.terminal import print_forecast
 
 CODES = re.compile(r"\x1b\[[0-9;]*m")
 

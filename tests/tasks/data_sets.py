@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from benchmarks import Benchmark
-from cod_harness.harness.task_source import definition, harness_tasks
+from cod_harness.harness.scoring.task_source import definition, harness_tasks
 from cod_harness.task_folder import task_folder
 
 

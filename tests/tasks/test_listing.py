@@ -21,7 +21,7 @@ from benchmarks import (
 )
 from cod_harness.cli import main
 from cod_harness.ladder.groups import pooled_groups, with_groups
-from cod_harness.ladder.passrates import read_passrates
+from cod_harness.ladder.read_passrates import read_passrates
 from cod_harness.ladder.store import read_store, write_passrates
 from cod_harness.task_folder import task_folder
 
@@ -57,7 +57,7 @@ def test_every_configuration_names_an_existing_base() -> None:
     pytest.importorskip("lm_eval")
     import yaml
 
-    from cod_harness.harness.task_source import harness_tasks
+    from cod_harness.harness.scoring.task_source import harness_tasks
 
     names = []
     for path in task_folder().rglob("cod_*.yaml"):

@@ -13,9 +13,9 @@ from data_sets import write_data_sets
 
 from benchmarks import Benchmark, suite
 from cod_harness.cli import main
-from cod_harness.harness.samples import ingest
-from cod_harness.ladder.manifest import Ladder
-from cod_harness.ladder.passrates import read_passrates
+from cod_harness.harness.ingest.ingest import ingest
+from cod_harness.ladder.read_ladder import read_ladder
+from cod_harness.ladder.read_passrates import read_passrates
 from cod_harness.ladder.store import read_store
 from cod_harness.task_folder import task_folder
 
@@ -114,7 +114,7 @@ def test_captured_like_counted(
     assert main([*words, "--cod-repeats", "8"]) == 0, capsys.readouterr().err
     [store] = Path("out").rglob("cod_passrates_*.parquet")
     frame, settings = read_store(store)
-    again = ingest(Path("out").rglob("samples_*.jsonl"), Ladder.read("ladder.yaml"), run_code=True)
+    again = ingest(Path("out").rglob("samples_*.jsonl"), read_ladder("ladder.yaml"), run_code=True)
     assert any("scores as logged" in note for note in again.notes)
     for member in members:
         counted = sorted(by_hand(member, 8).values())

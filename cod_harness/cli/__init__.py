@@ -1,0 +1,97 @@
+"""The command line. Each command's work stands in its own room; here is what users type."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+
+from cod_harness import __version__
+from cod_harness.errors import InputError
+from cod_harness.messages import QUIET, VERBOSE, messages
+
+_ABOUT = """\
+Forecast what a big model will score on benchmarks, from a ladder of small ones.
+
+  cod-harness run ARGS --cod LADDER.yaml     an lm_eval run that also captures pass rates
+  cod-harness ladder LADDER.yaml --tasks T --output_path OUT
+                                             that for every model of a ladder, then the forecast
+  cod-harness forecast OUT --ladder LADDER.yaml
+                                             forecasts from pass rates captured before
+  cod-harness backtest OUT --ladder LADDER.yaml
+                                             every method on results that are known by now
+  cod-harness report FORECAST.json           the page of a forecast or a backtest
+  cod-harness register FORECAST.json         forecasts pre-registered in an append-only file
+  cod-harness score REGISTER RESULTS...      registered forecasts against what was measured
+  cod-harness ingest DIR --ladder LADDER.yaml
+                                             pass rates out of earlier runs or tables
+  cod-harness ablate OUT --ladder LADDER.yaml
+                                             the paper's ablation tables on your own ladder
+  cod-harness tasks                          the benchmark configurations that ship
+  cod-harness demo                           the whole job on the ladder that ships
+  cod-harness completion bash                commands completed by the shell
+
+`cod-harness COMMAND --help` explains each. Before COMMAND: --quiet for results and faults only,
+--verbose for details. Colour heeds NO_COLOR."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command. Returns the exit status: 0 done, 1 a fault of ours, 2 wrong input."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    loudness = ""
+    while words and words[0] in _LOUDNESS:
+        loudness = _LOUDNESS[words.pop(0)]
+    # After the command too, where all flags are ours.
+    for flag in ("--quiet", "--verbose"):
+        if flag in words and words[0] not in _OTHERS_FLAGS:
+            words.remove(flag)
+            loudness = _LOUDNESS[flag]
+    with messages(loudness):
+        return _done(words)
+
+
+def _done(words: Sequence[str]) -> int:
+    command = words[0] if words else "--help"
+    try:
+        if command in ("-h", "--help"):
+            print(_ABOUT)
+            return 0
+        if command == "--version":
+            print(f"cod-harness {__version__}")
+            return 0
+        if command not in COMMANDS:
+            known = ", ".join(COMMANDS)
+            raise InputError(f"there is no command {command!r}; there are {known}")
+        return _main_of(command)(words[1:])
+    except InputError as refusal:
+        print(f"cod-harness: {refusal}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `cod-harness forecast ... | head`
+        sys.stderr.close()
+        return 0
+
+
+def _main_of(command: str) -> Callable[[Sequence[str]], int]:
+    """The command's own `main`; its module is imported only when it is asked for."""
+    module = importlib.import_module(f"cod_harness.cli.{command}")
+    found: Callable[[Sequence[str]], int] = module.main
+    return found
+
+
+_OTHERS_FLAGS = ("run", "ladder")  # commands whose other flags go to lm_eval
+_LOUDNESS = {"--quiet": QUIET, "-q": QUIET, "--verbose": VERBOSE}
+# Each is a module of this package with a `main`.
+COMMANDS = (
+    "run",
+    "ladder",
+    "forecast",
+    "backtest",
+    "report",
+    "register",
+    "score",
+    "ingest",
+    "ablate",
+    "tasks",
+    "demo",
+    "completion",
+)

@@ -1,0 +1,72 @@
+"""`cod-harness ablate`: the paper's ablation tables on one's own ladder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cod_harness.arguments import (
+    ArgumentParser,
+    add_allow_mismatch,
+    add_json,
+    add_sources,
+    names,
+)
+from cod_harness.messages import say
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse, ablate, print and write. Returns the exit status."""
+    parser = ArgumentParser(
+        prog="cod-harness ablate",
+        allow_abbrev=False,
+        description="Change one thing about the recipe at a time and score its forecasts of "
+        "measured targets, or of the largest rung where no target was measured. With one output "
+        "folder as PATH the JSON goes into it as cod_ablation_<date>.json.",
+    )
+    add_sources(parser)
+    parser.add_argument(
+        "--what",
+        metavar="A,...",
+        help="clustering, law, thresholds, map, anchors (default: all that the ladder allows)",
+    )
+    parser.add_argument(
+        "--base", metavar="METHOD", default="cod-paper", help="cod-paper (default) or cod"
+    )
+    parser.add_argument("--by-task", action="store_true", help="also the error of every forecast")
+    add_json(parser)
+    add_allow_mismatch(parser)
+    asked = parser.parse_args(words)
+
+    from cod_harness.evaluation.ablation import ablation_document
+    from cod_harness.evaluation.forecasts import document_text
+    from cod_harness.ladder.files import date_stamp, write_whole
+    from cod_harness.ladder.read_ladder import read_ladder
+    from cod_harness.ladder.read_passrates import read_passrates
+    from cod_harness.report.text.ablation_table import ablation_table
+
+    ladder = read_ladder(asked.ladder)
+    document = ablation_document(
+        read_passrates(asked.paths, ladder),
+        ladder,
+        what=None if asked.what is None else names(asked.what),
+        base=asked.base,
+        allow_mismatch=asked.allow_mismatch,
+        progress=say,
+    )
+    if asked.json == "-":
+        sys.stdout.write(document_text(document))
+        return 0
+    print(ablation_table(document, asked.by_task))
+    written = None
+    if asked.json:
+        written = write_whole(asked.json, document_text(document))
+    elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
+        name = f"cod_ablation_{date_stamp()}.json"
+        written = write_whole(Path(asked.paths[0]) / name, document_text(document))
+    for note in document["settings"]["notes"]:
+        say(note)
+    if written:
+        say(f"ablations written to {written}")
+    return 0

@@ -1,0 +1,118 @@
+"""`cod-harness backtest`: how well each method would have forecast what is known by now."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+
+from cod_harness.arguments import (
+    ArgumentParser,
+    add_allow_mismatch,
+    add_json,
+    add_sources,
+    names,
+    share,
+    whole,
+)
+from cod_harness.errors import InputError
+from cod_harness.messages import say
+
+_ABOUT = """\
+Forecast results that are known, each from what is below it, and score the forecasts.
+
+Measured targets are forecast from all rungs; then the largest rungs, each from the rungs of less
+compute, down to the fifth. A forecast never sees what it is scored on. The table has one line per
+method:
+  Mean, 90 % CI   mean absolute error in points, and how far chance alone moves it (bootstrap over
+                  tasks and hidden models)
+  Max             the largest absolute error
+  Inside, Width   share of measured values inside the intervals, and the median width of those
+  Abstain, Made   share of the results a method would not forecast, and number it did
+  vs METHOD       mean difference of the error to the first method's where both forecast; beyond
+                  chance if 0 is outside the brackets
+and below it the errors of forecasts called ok and called weak.
+
+With one output folder as PATH the JSON goes into it as cod_backtest_<date>.json."""
+
+_EXAMPLES = """\
+examples:
+  cod-harness backtest OUT --ladder ladder.yaml
+  cod-harness backtest rates.parquet --ladder ladder.yaml --holdout 2 --method cod,exp,powerlaw
+  cod-harness backtest OUT --ladder ladder.yaml --holdout 0 --by task    measured targets only"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse, backtest, print and write. Returns the exit status."""
+    parser = ArgumentParser(
+        prog="cod-harness backtest",
+        allow_abbrev=False,
+        description=_ABOUT,
+        epilog=_EXAMPLES,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add_sources(parser)
+    parser.add_argument(
+        "--holdout",
+        metavar="N",
+        help="hide at most the N largest rungs, 0 for none (default: all that leave enough below)",
+    )
+    parser.add_argument(
+        "--method", metavar="M,...", help="the first is what others are compared to (default: all)"
+    )
+    parser.add_argument("--level", metavar="P", default="0.9", help="of the intervals (0.9)")
+    parser.add_argument(
+        "--by", metavar="task,target", default="", help="also mean errors per task or hidden model"
+    )
+    parser.add_argument(
+        "--jobs", metavar="N", help="processes to share the work (default: one a core)"
+    )
+    add_json(parser)
+    add_allow_mismatch(parser)
+    asked = parser.parse_args(words)
+
+    from cod_harness.evaluation.backtest import backtest_document, write_backtest
+    from cod_harness.evaluation.forecasts import document_text
+    from cod_harness.ladder.files import write_whole
+    from cod_harness.ladder.read_ladder import read_ladder
+    from cod_harness.ladder.read_passrates import read_passrates
+    from cod_harness.progress import progress_bar
+    from cod_harness.report.page.beside import page_beside
+    from cod_harness.report.text.backtest_table import BY, backtest_table
+
+    by = names(asked.by)
+    for name in by:
+        if name not in BY:
+            raise InputError(f"--by {name}: there are {' and '.join(BY)}")
+    ladder = read_ladder(asked.ladder)
+    with progress_bar("backtest", "fit") as progress:
+        document = backtest_document(
+            read_passrates(asked.paths, ladder),
+            ladder,
+            methods=None if asked.method is None else names(asked.method),
+            holdout=None if asked.holdout is None else whole("--holdout", asked.holdout),
+            level=share("--level", asked.level),
+            allow_mismatch=asked.allow_mismatch,
+            processes=whole("--jobs", asked.jobs) if asked.jobs else os.cpu_count() or 1,
+            progress=progress,
+            command=["cod-harness", "backtest", *words],
+        )
+    if asked.json == "-":
+        sys.stdout.write(document_text(document))
+        return 0
+    print(backtest_table(document, by))
+    written = drawn = None
+    if asked.json:
+        written = write_whole(asked.json, document_text(document))
+    elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
+        written = write_backtest(document, asked.paths[0])
+        drawn = page_beside(document, Path(asked.paths[0]))
+    for note in document["settings"]["notes"]:
+        say(note)
+    if written:
+        say(f"backtest written to {written}")
+    if drawn:
+        say(f"report written to {drawn}")
+    return 0

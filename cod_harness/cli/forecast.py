@@ -1,0 +1,132 @@
+"""`cod-harness forecast`: forecasts out of pass rates that exist."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from cod_harness.arguments import (
+    ArgumentParser,
+    add_allow_mismatch,
+    add_json,
+    add_sources,
+    names,
+    parsed,
+    share,
+)
+from cod_harness.errors import InputError
+from cod_harness.messages import detail, say
+
+_RANGE = 10  # amounts in a range of compute, unless told
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse, forecast, print and write. Returns the exit status."""
+    parser = ArgumentParser(
+        prog="cod-harness forecast",
+        allow_abbrev=False,
+        description="Forecast the ladder's targets from pass rates. With one output folder as "
+        "PATH the JSON goes into it as cod_forecast_<date>.json.",
+    )
+    add_sources(parser)
+    parser.add_argument("--target", metavar="NAME", action="append", help="default: all targets")
+    parser.add_argument(
+        "--compute",
+        metavar="FLOP",
+        help="forecast for this training compute, or as 1e22:1e25 for a range of it (1e22:1e25:20 "
+        "for 20 amounts)",
+    )
+    parser.add_argument(
+        "--observed",
+        metavar="FILE",
+        help="hold checkpoints of a running job against the band: a CSV file with task, compute, "
+        "accuracy and, if wanted, name",
+    )
+    parser.add_argument("--method", metavar="M,...", default="cod", help="default: cod")
+    parser.add_argument("--level", metavar="P", default="0.9", help="of the interval (0.9)")
+    add_json(parser)
+    add_allow_mismatch(parser)
+    parser.add_argument(
+        "--clusters", metavar="FILE", help="use the clusters of another ladder, saved before"
+    )
+    parser.add_argument(
+        "--save-clusters", metavar="FILE", help="save the clusters (.parquet) for another ladder"
+    )
+    asked = parser.parse_args(words)
+
+    from cod_harness.evaluation.checkpoints import read_checkpoints
+    from cod_harness.evaluation.forecasts import document_text, forecast_document, write_document
+    from cod_harness.evaluation.transfer import Fit, SavedClusters
+    from cod_harness.ladder.files import write_whole
+    from cod_harness.ladder.read_ladder import read_ladder
+    from cod_harness.ladder.read_passrates import read_passrates
+    from cod_harness.progress import progress_bar
+    from cod_harness.report.page.beside import page_beside
+    from cod_harness.report.text.curve_table import curve_table
+    from cod_harness.report.text.terminal import print_forecast
+
+    ladder = read_ladder(asked.ladder)
+    rates = read_passrates(asked.paths, ladder)
+    fits: list[Fit] = []
+    begun = time.monotonic()
+    with progress_bar("forecast", "task") as progress:
+        document = forecast_document(
+            rates,
+            ladder,
+            methods=names(asked.method),
+            targets=asked.target,
+            compute=_amounts(asked.compute) if asked.compute else None,
+            level=share("--level", asked.level),
+            allow_mismatch=asked.allow_mismatch,
+            clusters=SavedClusters.read(asked.clusters) if asked.clusters else None,
+            checkpoints=read_checkpoints(asked.observed, rates.tasks) if asked.observed else (),
+            on_clusters=lambda evidence, model: fits.append((evidence, model)),
+            command=["cod-harness", "forecast", *words],
+            progress=progress,
+        )
+    detail(f"forecasts made in {time.monotonic() - begun:.1f} s")
+    if asked.save_clusters:
+        method = document["settings"]["clusters_of"]
+        SavedClusters.of(rates, ladder, method, fits).write(asked.save_clusters)
+    if asked.json == "-":
+        sys.stdout.write(document_text(document))
+        return 0
+    ranged = asked.observed or ":" in (asked.compute or "")
+    if ranged:
+        print(curve_table(document))
+    else:
+        print_forecast(document)
+    written = drawn = None
+    if asked.json:
+        written = write_whole(Path(asked.json), document_text(document))
+    elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
+        written = write_document(document, Path(asked.paths[0]))
+        drawn = page_beside(document, Path(asked.paths[0]))
+    for note in document["settings"].get("notes", []):
+        say(note)
+    if written:
+        say(f"forecast written to {written}")
+    if drawn:
+        say(f"report written to {drawn}")
+    return 0
+
+
+def _amounts(text: str) -> list[float]:
+    """The compute that `--compute` asks for, FLOP: one amount, or A:B or A:B:N by equal factors."""
+    from cod_harness.ladder.read_ladder import number
+
+    parts = text.split(":")
+    if len(parts) > 3:
+        raise InputError(f"--compute {text}: give one amount of FLOP, or a range as in 1e22:1e25")
+    ends = [parsed("--compute", part, number) for part in parts[:2]]
+    if len(ends) == 1:
+        return ends
+    count = parsed("--compute", parts[2], int) if len(parts) == 3 else _RANGE
+    if not 0 < ends[0] < ends[1] or count < 2:
+        raise InputError(
+            f"--compute {text}: a range goes up, from an amount above 0, in 2 steps or more"
+        )
+    factor = (ends[1] / ends[0]) ** (1 / (count - 1))
+    return [ends[0] * factor**step for step in range(int(count))]

@@ -1,0 +1,57 @@
+"""`cod-harness register`: a forecast written down before the fact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cod_harness.arguments import ArgumentParser
+from cod_harness.errors import InputError
+from cod_harness.messages import say
+
+_ABOUT = """\
+Append a forecast to a register: a plain file of dated, hashed entries, each chained to the one
+before, that belongs into version control. `cod-harness score` compares it with results later.
+A register that was changed is refused. Publish the printed hash to pin all entries up to it."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse, check and append. Returns the exit status."""
+    parser = ArgumentParser(prog="cod-harness register", allow_abbrev=False, description=_ABOUT)
+    parser.add_argument(
+        "document", metavar="FORECAST.json", help="a forecast, or a folder with one"
+    )
+    parser.add_argument(
+        "--register", "-r", metavar="FILE", help="default: cod_register.jsonl in this folder"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="register a forecast although it is there already"
+    )
+    asked = parser.parse_args(words)
+
+    from cod_harness.documents import register
+    from cod_harness.documents.reading import FORECAST, read_document
+
+    document = read_document(asked.document, [FORECAST])
+    path = Path(asked.register or register.DEFAULT_REGISTER)
+    body = register.forecast_body(document)
+    if not asked.again and path.exists() and path.stat().st_size:
+        for entry in register.read_register(path):
+            if entry.get("hashes", {}).get("document") == body["hashes"]["document"]:
+                raise InputError(
+                    f"{asked.document}: is entry {entry['entry']} of {path} already; give --again "
+                    "to register it once more"
+                )
+    entry = register.append(path, register.FORECAST, body)
+    known = sorted({one["task"] for one in document["forecasts"] if one["observed"] is not None})
+    if known:
+        say(
+            f"note: {', '.join(known)}: measured already when this was registered; the entry "
+            "cannot show foresight"
+        )
+    made = sum(one["mean"] is not None for one in body["forecasts"])
+    print(
+        f"entry {entry['entry']} of {path}: forecasts {made}, abstentions "
+        f"{len(body['forecasts']) - made}\n{entry['hash']}"
+    )
+    return 0

@@ -1,0 +1,68 @@
+"""`cod-harness score`: registered forecasts against what was measured."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cod_harness.arguments import ArgumentParser
+from cod_harness.errors import InputError
+from cod_harness.messages import say
+
+_ABOUT = """\
+Compare registered forecasts with a big model's ordinary results_*.json of lm-eval: errors, inside
+or outside the interval, and the calibration over all entries so far. The scores are appended to
+the register as an entry of their own. A register that was changed is refused, with the place."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse, check, score, print and record. Returns the exit status."""
+    parser = ArgumentParser(prog="cod-harness score", allow_abbrev=False, description=_ABOUT)
+    parser.add_argument("register", metavar="REGISTER", help="file that `register` wrote")
+    parser.add_argument(
+        "results", nargs="+", metavar="RESULTS", help="results_*.json, or folders with some"
+    )
+    parser.add_argument("--target", metavar="NAME", help="whose results they are")
+    parser.add_argument(
+        "--expect", metavar="HASH", help="refuse a register without the entry of this hash"
+    )
+    parser.add_argument(
+        "--as-is",
+        action="store_true",
+        help="count values in the calibration that are of another quantity than the forecasts",
+    )
+    parser.add_argument(
+        "--json", metavar="FILE", help="where the JSON goes; - is standard output, then no table"
+    )
+    asked = parser.parse_args(words)
+
+    from cod_harness.documents import register, score
+    from cod_harness.documents.measured import read_results
+    from cod_harness.evaluation.forecasts import document_text
+    from cod_harness.ladder.files import write_whole
+    from cod_harness.report.text.grid import terminal_width
+
+    entries = register.read_register(asked.register, asked.expect)
+    rows, notes = score.score_rows(entries, read_results(asked.results), asked.target)
+    if not rows:
+        raise InputError(
+            f"{asked.register}: nothing to score"
+            + (f" ({notes[0]})" if notes else "; do the results hold the forecast tasks?")
+        )
+    before = score.all_rows(entries, [])
+    every = score.all_rows(entries, rows)
+    document = score.score_document(str(asked.register), rows, every, notes, asked.as_is)
+    recorded = None
+    if every != before:
+        recorded = register.append(asked.register, register.SCORE, {"scores": rows})
+    if asked.json == "-":
+        sys.stdout.write(document_text(document))
+        return 0
+    print(score.score_table(document, terminal_width()))
+    for note in notes:
+        say(note)
+    if asked.json:
+        say(f"scores written to {write_whole(asked.json, document_text(document))}")
+    if recorded:
+        say(f"scores are entry {recorded['entry']} of {asked.register}: {recorded['hash']}")
+    return 0

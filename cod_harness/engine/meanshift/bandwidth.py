@@ -1,0 +1,83 @@
+"""The bandwidth of MeanShift: how far a row's nearest tenth of all rows reaches, on average."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cod_harness.engine.arrays import Floats, Ints
+from cod_harness.engine.meanshift.blocks import Block, Map, Points, blocks, differences, distinct
+
+_SLACK = 1 + 1e-6  # over what distances from the middles are rounded by
+_TURN = 16  # blocks between two looks at whether the proof is complete
+
+
+def neighbourhood_radius(rows: Floats, quantile: float, largest: float, each: Map) -> float:
+    """``min(sklearn.cluster.estimate_bandwidth(rows, quantile=quantile), largest)``."""
+    points, _, counts = distinct(rows)
+    return mean_reach(points, counts, Points(points, counts), quantile, largest, each)
+
+
+def mean_reach(
+    rows: Floats, weights: Ints, among: Points, quantile: float, largest: float, each: Map
+) -> float:
+    """The weighted mean over rows of the distance to the (n x quantile)-th nearest of the n rows
+    that ``among`` stands for, the row itself included; ``largest`` if it is above that.
+
+    That distance changes no faster than the place it is taken from, so the one in the middle of
+    a block of neighbours bounds those of its rows: from above, which says what points need
+    no look, and from below, which often proves early that the mean is above ``largest``.
+    """
+    rank = max(int(among.counts.sum() * quantile), 1) - 1
+    groups = blocks(rows, len(among.points))
+    portions = among.portions(groups)
+    middles = np.concatenate([*each(lambda portion: _of_middles(among, portion, rank), portions)])
+
+    def at_least(index: int) -> float:
+        lower = np.maximum(middles[index] - groups[index].offsets, 0.0)
+        return float(weights[groups[index].members] @ lower)
+
+    def found(index: int) -> float:
+        members = groups[index].members
+        reaches = _of_rows(rows[members], groups[index], among, float(middles[index]), rank)
+        return float(weights[members] @ reaches)
+
+    lower = [at_least(index) for index in range(len(groups))]
+    number = int(weights.sum())
+    total = 0.0
+    for start in range(0, len(groups), _TURN):
+        if total + sum(lower[start:]) > largest * number * _SLACK:
+            return largest
+        total += sum(each(found, range(start, min(start + _TURN, len(groups)))))
+    return min(total / number, largest)
+
+
+def _of_middles(points: Points, portion: list[Block], rank: int) -> Floats:
+    """Distance from the middle of each block to its ``rank``-th nearest row, roughly."""
+    squared = points.squared(np.array([block.middle for block in portion])).astype(np.float32)
+    if len(points.points) < points.counts.sum():
+        squared = np.repeat(squared, points.counts, axis=1)
+    chosen = np.partition(squared, rank, axis=1)[:, rank]
+    return np.sqrt(np.maximum(chosen, 0.0)).astype(np.float64)
+
+
+def _of_rows(rows: Floats, block: Block, points: Points, from_middle: float, rank: int) -> Floats:
+    """Distance from each row of a block to its ``rank``-th nearest row."""
+    slack = block.reach * 2 + from_middle * 1e-6 + 1e-6 + float(np.sqrt(points.doubt))
+    squared = points.squared(block.middle[None])[0]
+    nearer = squared + points.doubt < max(from_middle - slack, 0.0) ** 2
+    columns = np.flatnonzero(~nearer & (squared <= (from_middle + slack) ** 2))
+    rank -= int(points.counts[nearer].sum())
+    columns = np.repeat(columns, points.counts[columns])
+    factor, norms = points.centred(rows)
+    product = factor @ points.dual[columns].T
+    product += norms[:, None]
+    # Single precision sorts fast and never turns two distances round, so the one sought is among
+    # those that round as it does; these are measured again, by differences.
+    rounded = product.astype(np.float32)
+    chosen = np.partition(rounded, rank, axis=1)[:, rank : rank + 1]
+    before = np.count_nonzero(rounded < chosen, axis=1)
+    row, column = np.divmod(np.flatnonzero(rounded == chosen), len(columns))
+    exact = differences(rows[row], points.points[columns[column]])
+    order = np.lexsort((exact, row))
+    at = np.searchsorted(row, np.arange(len(rows))) + rank - before
+    return np.asarray(np.sqrt(exact[order][at]), dtype=np.float64)

@@ -1,0 +1,116 @@
+"""One ability a model, one difficulty a question: Eq. 4 read as an item-response model.
+
+With c = g = 0 a question follows exp(-a C^-b) = exp(-exp(d - theta)), d = log a its difficulty
+and theta = b log C the ability of the model, common to all questions.  Here theta is free at every
+rung and the difficulties are a population on a grid; both are estimated by marginal maximum
+likelihood from the counts of right answers.  No question is set aside, be it never answered, and
+none is chosen for its luck: what a clustering of few draws mistakes for emergence is
+marginalised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from cod_harness.engine import settings
+from cod_harness.engine.arrays import Floats
+from cod_harness.engine.measurements import Measurements
+
+Link = Callable[[Floats], Floats]
+
+GRID = np.linspace(-8.0, 8.0, 49)  # difficulties
+_ROUNDS = 40
+_ENOUGH = 5e-3  # largest change of an ability in a round at which the rounds end
+_REACH = 7.0  # abilities are kept within +- this
+_STEP = 1e-3  # of numerical slopes
+
+
+def log_log(u: Floats) -> Floats:
+    """exp(-exp(-u))"""
+    return np.exp(-np.exp(np.clip(-u, -50.0, 50.0)))
+
+
+def logit(u: Floats) -> Floats:
+    """1 / (1 + exp(-u))"""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * u)))
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """Abilities of a ladder's models on one benchmark, and its population of difficulties.
+
+    values (m,); variance (m,), from drawing answers; masses (grid,), sum 1; link: chance of a right
+    answer by ability minus difficulty.
+    """
+
+    values: Floats
+    variance: Floats
+    masses: Floats
+    link: Link
+
+    def accuracy(self, ability: Floats) -> Floats:
+        """Mean rate of the benchmark in [0, 1] at abilities of any shape."""
+        return np.asarray(self.link(np.asarray(ability)[..., None] - GRID) @ self.masses)
+
+
+def abilities(ladder: Measurements, sampling: Floats, link: Link = log_log) -> Abilities | None:
+    """The abilities of the rungs, or None where every answer was right.
+
+    sampling (m,): variance of the rungs' accuracy from drawing answers.
+    """
+    most = settings.MOST_DRAWS
+    draws = np.where(ladder.n_samples > 0, np.minimum(ladder.n_samples, most), most)
+    # Questions of the same answers are one row: with one draw each there are few of them.
+    rows, counts = np.unique(np.hstack([ladder.rates, draws]), axis=0, return_counts=True)
+    rates, draws = np.hsplit(rows, 2)
+    right, wrong = rates * draws, (1.0 - rates) * draws
+    if not wrong.any():
+        return None
+    # The products are small: threads spend more on waiting for each other than they save.
+    with threadpool_limits(1, "blas"):
+        values, masses = estimated(right, wrong, counts.astype(float), link)
+    found = Abilities(values, np.zeros_like(values), masses, link)
+    slope = (found.accuracy(values + _STEP) - found.accuracy(values - _STEP)) / (2.0 * _STEP)
+    return Abilities(values, sampling / np.maximum(slope, settings.LEAST_SLOPE) ** 2, masses, link)
+
+
+def estimated(right: Floats, wrong: Floats, counts: Floats, link: Link) -> tuple[Floats, Floats]:
+    """Abilities (m,) and masses (grid,) by expectation and maximisation, smoothed.
+
+    right, wrong (rows, m) answers; counts (rows,), questions of each row.
+    """
+    share = np.clip((counts @ right) / (counts @ (right + wrong)), 0.005, 0.995)
+    ability = np.log(share) - np.log1p(-share)
+    ability -= ability.mean()
+    masses = np.full(len(GRID), 1.0 / len(GRID))
+    kernel = np.exp(-0.5 * ((GRID[:, None] - GRID) / settings.POPULATION_SMOOTH) ** 2)
+    kernel /= kernel.sum(axis=0)
+    for _ in range(_ROUNDS):
+        chance = np.clip(link(ability[:, None] - GRID), 1e-9, 1.0 - 1e-9)
+        likelihood = right @ np.log(chance) + wrong @ np.log1p(-chance) + np.log(masses + 1e-300)
+        likelihood -= likelihood.max(axis=1, keepdims=True)
+        belief = np.exp(likelihood)
+        belief *= (counts / belief.sum(axis=1))[:, None]
+        masses = kernel @ (belief.sum(axis=0) / counts.sum())
+        step = _ascent(ability, right.T @ belief, wrong.T @ belief, link)
+        ability = np.clip(ability + step, -_REACH, _REACH)
+        if np.abs(step).max() < _ENOUGH:
+            break
+    # Smoothing steadies the rounds; the answers themselves are the unsmoothed population's.
+    masses = belief.sum(axis=0)
+    return ability, np.asarray(masses / masses.sum())
+
+
+def _ascent(ability: Floats, right: Floats, wrong: Floats, link: Link) -> Floats:
+    """One damped Newton step (m,) on the expected log-likelihood; right, wrong (m, grid)."""
+    place = ability[:, None] - GRID
+    chance = np.clip(link(place), 1e-9, 1.0 - 1e-9)
+    slope = (link(place + _STEP) - link(place - _STEP)) / (2.0 * _STEP)
+    pull = ((right / chance - wrong / (1.0 - chance)) * slope).sum(axis=1)
+    # Fisher's information: positive whatever the link.
+    weight = ((right + wrong) * slope**2 / (chance * (1.0 - chance))).sum(axis=1)
+    return np.asarray(np.clip(pull / np.maximum(weight, 1e-6), -1.0, 1.0))

@@ -1,0 +1,1 @@
+"""The engine on ladders: what a forecast may see, forecasts, backtests, ablations."""

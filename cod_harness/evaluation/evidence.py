@@ -1,0 +1,202 @@
+"""What a forecast of one task may see: rates of rungs and anchors, never those of a target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from cod_harness.engine.settings import MIN_RUNGS
+from cod_harness.errors import InputError
+from cod_harness.ladder.manifest import Ladder, Model
+from cod_harness.ladder.passrates import PassRates
+
+if TYPE_CHECKING:
+    from cod_harness.engine import Forecaster
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The complete pass rates of one task, on the questions all its models were asked.
+
+    Attributes:
+        task: name of the task.
+        questions: the n questions that every rung and anchor with data was asked.
+        rungs: the m rungs that have data, by rising compute.
+        anchors: the k anchors that have data.
+        rates: (n, m) pass rates of the rungs.
+        n_samples: (n, m) draws behind them; 0 for analytic rates.
+        anchor_rates: (n, k) pass rates of the anchors.
+        filter: lm-eval filter; "" if unknown.
+        metric: lm-eval metric; "" if unknown.
+        notes: sentences on models and questions left out.
+        problem: why no forecast can be made from this, or "".
+    """
+
+    task: str
+    questions: list[str]
+    rungs: tuple[Model, ...]
+    anchors: tuple[Model, ...]
+    rates: Floats
+    n_samples: npt.NDArray[np.int64]
+    anchor_rates: Floats
+    filter: str
+    metric: str
+    notes: tuple[str, ...]
+    problem: str = ""
+
+    @property
+    def compute(self) -> Floats:
+        """(m,) training compute of the rungs in FLOP."""
+        return np.array([model.compute for model in self.rungs], dtype=float)
+
+    @property
+    def losses(self) -> Floats:
+        """(m,) losses of the rungs on the task, or their own; NaN where the ladder tells none."""
+        losses = [model.loss_on(self.task) for model in self.rungs]
+        return np.array([np.nan if loss is None else loss for loss in losses], dtype=float)
+
+
+def task_evidence(rates: PassRates, ladder: Ladder, task: str) -> Evidence:
+    """The evidence on one task.
+
+    Rungs and anchors without any question of the task are left out, then questions that one of
+    the others wasn't asked; both are told in `notes`.
+
+    Raises:
+        InputError: there are no pass rates of the task.
+    """
+    measured = set(rates.models(task))
+    rungs, no_rungs = _split(ladder.rungs, measured)
+    anchors, no_anchors = _split(ladder.anchors, measured)
+    names = [model.name for model in rungs + anchors]
+    matrix = rates.matrix(task, names)
+    kept = matrix.keep(matrix.complete)
+    notes = []
+    if no_rungs:
+        notes.append(f"{task}: left out, no data: {_names(no_rungs)}")
+    if no_anchors:
+        notes.append(f"{task}: anchors left out, no data: {_names(no_anchors)}")
+    dropped = len(matrix.questions) - len(kept.questions)
+    if dropped:
+        short = [
+            f"{name} lacks {count}"
+            for name, count in zip(names, np.isnan(matrix.rates).sum(axis=0), strict=True)
+            if count
+        ]
+        notes.append(
+            f"{task}: {dropped} of {len(matrix.questions)} questions left out, "
+            f"not asked of every model ({', '.join(short)})"
+        )
+    return Evidence(
+        task=task,
+        questions=kept.questions,
+        rungs=rungs,
+        anchors=anchors,
+        rates=kept.rates[:, : len(rungs)],
+        n_samples=kept.n_samples[:, : len(rungs)],
+        anchor_rates=kept.rates[:, len(rungs) :],
+        filter=matrix.filter,
+        metric=matrix.metric,
+        notes=tuple(notes),
+        problem=_problem(rungs, len(kept.questions)),
+    )
+
+
+def _problem(rungs: Sequence[Model], questions: int) -> str:
+    if len(rungs) < MIN_RUNGS:
+        return (
+            f"{len(rungs)} rung{'s' * (len(rungs) != 1)} with data ({_names(rungs) or 'none'}); "
+            f"a forecast needs {MIN_RUNGS}"
+        )
+    amounts = len({model.compute for model in rungs})
+    if amounts < MIN_RUNGS:
+        return (
+            f"{amounts} different amounts of compute among {len(rungs)} rungs; "
+            f"a forecast needs {MIN_RUNGS}"
+        )
+    if not questions:
+        return "no question was asked of every rung and anchor"
+    return ""
+
+
+def fitted(
+    method: Forecaster, evidence: Evidence, labels: npt.NDArray[np.intp] | None = None
+) -> Forecaster:
+    """A method, fitted to the evidence of one task that has no problem.
+
+    labels (n,) are clusters learnt elsewhere, for a method that takes them
+    (`engine.methods.CLUSTERING`).
+    """
+    anchors = evidence.anchor_rates if evidence.anchors else None
+    clusters = {} if labels is None else {"labels": labels}
+    return method.fit(
+        evidence.rates,
+        evidence.compute,
+        evidence.n_samples,
+        anchors=anchors,
+        losses=evidence.losses,
+        **clusters,
+    )
+
+
+def check_rungs(rates: PassRates, ladder: Ladder) -> None:
+    """Refuse a ladder of which fewer rungs have any data than the engine needs.
+
+    Raises:
+        InputError: naming the rungs that have some, and those that have none.
+    """
+    measured = set(rates.models())
+    rungs, without = _split(ladder.rungs, measured)
+    if len(rungs) >= MIN_RUNGS:
+        return
+    missing = f"; none for {_names(without)}" if without else ""
+    raise InputError(
+        f"{ladder.path or ladder.name}: pass rates for {len(rungs)} rungs "
+        f"({_names(rungs) or 'none'}){missing}; a forecast needs {MIN_RUNGS}: run or add rungs"
+    )
+
+
+def measured_accuracy(
+    rates: PassRates, evidence: Evidence, target: str
+) -> tuple[float | None, str]:
+    """A target's mean accuracy on the questions of the evidence, and a note if there is none.
+
+    None without a note if the target wasn't measured; with one if it lacks some questions, as a
+    mean over others could not be compared.
+    """
+    measured, note = measured_rates(rates, evidence, target)
+    return None if measured is None else float(np.mean(measured)), note
+
+
+def measured_rates(rates: PassRates, evidence: Evidence, target: str) -> tuple[Floats | None, str]:
+    """A target's pass rates (n,) on the questions of the evidence; None as in
+    `measured_accuracy`.  Only what scores a forecast may read them."""
+    if target not in rates.models(evidence.task) or not evidence.questions:
+        return None, ""
+    matrix = rates.matrix(evidence.task, [target])
+    known = dict(zip(matrix.questions, matrix.rates[:, 0], strict=True))
+    values = np.array([known.get(question, np.nan) for question in evidence.questions])
+    lacking = int(np.isnan(values).sum())
+    if lacking:
+        return None, (
+            f"{evidence.task}: no measured value for {target}, it lacks {lacking} "
+            f"of {len(values)} questions"
+        )
+    return values, ""
+
+
+def _split(
+    models: Sequence[Model], measured: set[str]
+) -> tuple[tuple[Model, ...], tuple[Model, ...]]:
+    have = tuple(model for model in models if model.name in measured)
+    return have, tuple(model for model in models if model.name not in measured)
+
+
+def _names(models: Sequence[Model]) -> str:
+    return ", ".join(model.name for model in models)

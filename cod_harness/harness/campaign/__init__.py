@@ -1,0 +1,1 @@
+"""All runs of a ladder, finished ones skipped, on some engine that executes them."""

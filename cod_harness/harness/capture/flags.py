@@ -1,0 +1,225 @@
+"""The ``--cod*`` flags, taken off a command line that otherwise belongs to the harness."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cod_harness.arguments import ArgumentParser
+from cod_harness.errors import InputError
+from cod_harness.harness.sampling.grouped_api import N_MAX
+
+_MODEL = frozenset({"--model", "-M", "--model_args", "-a"})
+# Harness flags that change where or how fast a run happens, never what it measures. They are left
+# out when two runs are compared.
+_WHERE_NOT_WHAT = frozenset(
+    {
+        "--output_path",
+        "-o",
+        "--batch_size",
+        "-b",
+        "--max_batch_size",
+        "--device",
+        "--log_samples",
+        "-s",
+        "--verbosity",
+        "-v",
+        "--write_out",
+        "-w",
+        "--show_config",
+        "--wandb_args",
+        "--wandb_config_args",
+        "--trackio_args",
+        "--hf_hub_log_args",
+        "--use_cache",
+        "-c",
+        "--include_path",
+        "--trust_remote_code",
+        "--confirm_run_unsafe_code",
+    }
+)
+
+
+@dataclass(frozen=True)
+class CaptureOptions:
+    """What the user asked of the capture.
+
+    ladder: the ladder file. rung: name of the ladder entry this run measures; None means it is
+    inferred from the model's name. checkpoint: name of a neighbouring checkpoint of that rung, ''
+    for the rung itself. repeats: samples per question for every generating task; None leaves the
+    task's own. n_max: most samples in one request, 1 for one by one. journal: whether samples are
+    kept as they arrive. metrics: task -> (filter, metric) that counts as correct. request: what
+    the run measures, as typed (see `request_of`).
+    """
+
+    ladder: Path
+    rung: str | None = None
+    checkpoint: str = ""
+    repeats: int | None = None
+    metrics: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    allow_fractional: bool = False
+    allow_mismatch: bool = False
+    forecast: bool = True
+    include_only: bool = False
+    n_max: int = N_MAX
+    journal: bool = True
+    request: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of our flags alone; everything it does not know is the harness's."""
+    # allow_abbrev=False: otherwise `--co` of some future harness flag would be taken for ours.
+    flags = ArgumentParser(prog="cod-harness run", add_help=False, allow_abbrev=False)
+    group = flags.add_argument_group("capture of pass rates")
+    group.add_argument("--cod", metavar="LADDER.yaml", help="ladder file this run belongs to")
+    group.add_argument("--cod-rung", metavar="NAME", help="ladder entry that is being measured")
+    group.add_argument(
+        "--cod-checkpoint", metavar="NAME", default="", help="neighbouring checkpoint of the rung"
+    )
+    group.add_argument(
+        "--cod-repeats", metavar="K", help="samples per question for every generating task"
+    )
+    group.add_argument(
+        "--cod-n-max",
+        metavar="N",
+        default=str(N_MAX),
+        help="most samples asked for in one request; 1: one by one (default: %(default)s)",
+    )
+    group.add_argument(
+        "--cod-no-journal",
+        action="store_true",
+        help="do not keep samples on disk as they arrive, for a killed run to go on from",
+    )
+    group.add_argument(
+        "--cod-metric",
+        metavar="TASK=FILTER/METRIC",
+        action="append",
+        default=[],
+        help="which filter and metric count as correct (repeatable)",
+    )
+    group.add_argument(
+        "--cod-allow-fractional",
+        action="store_true",
+        help="accept a metric with values between 0 and 1",
+    )
+    group.add_argument(
+        "--cod-allow-mismatch",
+        action="store_true",
+        help="go on where task version, prompts or settings differ from other rungs'",
+    )
+    group.add_argument(
+        "--cod-no-forecast", action="store_true", help="capture only, no forecast at the end"
+    )
+    group.add_argument(
+        "--cod-include-only",
+        action="store_true",
+        help="know the tasks of --include_path alone; saves reading the harness's own, 10 s a run",
+    )
+    return flags
+
+
+def take(argv: Sequence[str]) -> tuple[CaptureOptions, list[str]]:
+    """Split a command line into our options and the harness's arguments, those in their order.
+
+    Raises InputError for a flag of ours that is missing or malformed.
+    """
+    ours, rest = parser().parse_known_args(list(argv))
+    unknown = [word for word in rest if word == "--cod" or word.startswith("--cod-")]
+    if unknown:
+        raise InputError(
+            f"{unknown[0]}: no such flag; `cod-harness run --help` lists those there are"
+        )
+    if not ours.cod:
+        raise InputError("--cod LADDER.yaml is missing: it names the ladder this run belongs to")
+    metrics = dict(metric_choice(text) for text in ours.cod_metric)
+    repeats = repeats_of(ours.cod_repeats, "--cod-repeats") if ours.cod_repeats else None
+    options = CaptureOptions(
+        ladder=Path(ours.cod),
+        rung=ours.cod_rung,
+        checkpoint=ours.cod_checkpoint,
+        repeats=repeats,
+        metrics=metrics,
+        allow_fractional=ours.cod_allow_fractional,
+        allow_mismatch=ours.cod_allow_mismatch,
+        forecast=not ours.cod_no_forecast,
+        include_only=ours.cod_include_only,
+        n_max=repeats_of(ours.cod_n_max, "--cod-n-max"),
+        journal=not ours.cod_no_journal,
+        request=request_of(rest, repeats, metrics),
+    )
+    return options, rest
+
+
+def from_environment(environ: Mapping[str, str]) -> CaptureOptions:
+    """Options for the plug-in form: COD_LADDER, COD_RUNG, COD_CHECKPOINT, COD_REPEATS, COD_N_MAX.
+
+    COD_METRIC holds choices separated by commas; COD_ALLOW_FRACTIONAL and COD_ALLOW_MISMATCH are
+    set to 1. Raises InputError where COD_LADDER is missing or a value is malformed.
+    """
+    if not environ.get("COD_LADDER"):
+        raise InputError("COD_LADDER is not set: it names the ladder file this run belongs to")
+    repeats = environ.get("COD_REPEATS")
+    choices = [text for text in environ.get("COD_METRIC", "").split(",") if text]
+    return CaptureOptions(
+        ladder=Path(environ["COD_LADDER"]),
+        rung=environ.get("COD_RUNG") or None,
+        checkpoint=environ.get("COD_CHECKPOINT", ""),
+        repeats=repeats_of(repeats, "COD_REPEATS") if repeats else None,
+        metrics=dict(metric_choice(text) for text in choices),
+        n_max=repeats_of(environ["COD_N_MAX"], "COD_N_MAX") if "COD_N_MAX" in environ else N_MAX,
+        allow_fractional=environ.get("COD_ALLOW_FRACTIONAL") == "1",
+        allow_mismatch=environ.get("COD_ALLOW_MISMATCH") == "1",
+    )
+
+
+def repeats_of(text: str, where: str) -> int:
+    """A number of samples per question, 1 or more."""
+    if not text.isdigit() or int(text) < 1:
+        raise InputError(f"{where} {text}: a whole number of samples, 1 or more, is needed")
+    return int(text)
+
+
+def metric_choice(text: str) -> tuple[str, tuple[str, str]]:
+    """``gsm8k=strict-match/exact_match`` -> (task, (filter, metric))."""
+    task, equals, choice = text.partition("=")
+    # Filter names hold `@` and `-`; metric names may hold `/` in no known task, filters neither.
+    name, slash, metric = choice.partition("/")
+    if not (task and equals and name and slash and metric):
+        raise InputError(
+            f"--cod-metric {text}: write TASK=FILTER/METRIC, as in gsm8k=strict-match/exact_match"
+        )
+    return task, (name, metric)
+
+
+def request_of(
+    rest: Sequence[str], repeats: int | None, metrics: Mapping[str, tuple[str, str]]
+) -> dict[str, list[str]]:
+    """What a run measures, apart from the place: its tasks, its settings, and by what model.
+
+    Two runs of one rung with equal settings, one's tasks among the other's, need not both be made.
+    """
+    tasks: list[str] = []
+    settings: list[str] = []
+    model: list[str] = []
+    words = [word for word in rest if word != "run"]
+    at = 0
+    while at < len(words):
+        flag, equals, value = words[at].partition("=")
+        at += 1
+        values = [value] if equals and flag.startswith("-") else []
+        while not (equals and flag.startswith("-")) and at < len(words):
+            if words[at].startswith("-") and not words[at][1:2].isdigit():
+                break
+            values.append(words[at])
+            at += 1
+        if flag in ("--tasks", "-t"):
+            tasks += [task for text in values for task in text.split(",") if task]
+        elif flag in _MODEL:
+            model.append(" ".join(values))
+        elif flag not in _WHERE_NOT_WHAT:
+            settings.append(" ".join([flag, *values]))
+    settings += [f"repeats {repeats}"] if repeats else []
+    settings += [f"metric {t}={f}/{m}" for t, (f, m) in sorted(metrics.items())]
+    return {"tasks": sorted(set(tasks)), "settings": sorted(settings), "model": model}

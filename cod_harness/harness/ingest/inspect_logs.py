@@ -1,0 +1,187 @@
+"""Pass rates out of Inspect's logs (`.eval`): the epochs of a sample are repeats of a question."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cod_harness.errors import InputError
+from cod_harness.harness.capture.flags import CaptureOptions
+from cod_harness.harness.capture.guards import choice_for, rung_of
+from cod_harness.harness.scoring.correctness import passed
+from cod_harness.ladder.manifest import Ladder
+
+Key = tuple[str, str, str]
+"""Model, checkpoint, task."""
+
+
+@dataclass
+class LogRates:
+    """Pass rates of one log: the rows of the table, and the run's settings as stores hold them."""
+
+    path: Path
+    key: Key
+    date: str
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)
+    unscored: int = 0
+
+
+def log_rates(
+    paths: Sequence[Path], ladder: Ladder, options: CaptureOptions, notes: list[str]
+) -> list[LogRates]:
+    """The newest log of each model and task; what is set aside is said in ``notes``.
+
+    Raises InputError where Inspect is not installed, or a file is no log of its.
+    """
+    newest: dict[Key, LogRates] = {}
+    for path in paths:
+        try:
+            found = _of_one(path, ladder, options)
+        except _NotUsed as reason:
+            notes.append(f"{path}: not used: {reason}")
+            continue
+        older = newest.get(found.key)
+        if older is None or older.date <= found.date:
+            newest[found.key] = found
+        if older is not None:
+            stale = found if newest[found.key] is older else older
+            notes.append(f"{stale.path}: not used, {newest[found.key].path.name} is newer")
+    for found in newest.values():
+        if found.unscored:
+            notes.append(f"{found.path}: {found.unscored} epochs of samples without a score")
+    if paths:
+        questions = sum(len(found.rows) for found in newest.values())
+        notes.append(
+            f"{len(paths)} Inspect logs found, {len(newest)} used: {questions:,} questions"
+        )
+    return list(newest.values())
+
+
+class _NotUsed(Exception):
+    """Why a log gives no pass rates; no reason to refuse the others of a folder."""
+
+
+def _of_one(path: Path, ladder: Ladder, options: CaptureOptions) -> LogRates:
+    try:
+        from inspect_ai.log import read_eval_log, read_eval_log_sample_summaries
+    except ImportError:
+        raise InputError(
+            f"{path}: a log of Inspect; to read it pip install 'cod-harness[inspect]'"
+        ) from None
+    try:
+        log = read_eval_log(path, header_only=True)
+        samples = read_eval_log_sample_summaries(path)
+    except Exception as error:  # of zip, JSON and pydantic, as the file is broken
+        text = " ".join(str(error).split())[:120]
+        raise InputError(
+            f"{path}: not a readable log of Inspect ({text}); take it out or copy it again"
+        ) from None
+    if log.status != "success":
+        raise _NotUsed(f"its run ended with {log.status!r}")
+    run = log.eval
+    task = run.task.rsplit("/", 1)[-1]
+    try:
+        model, checkpoint = rung_of(ladder, options, [f"pretrained={run.model}", run.model])
+        scorer, value = _scorer(task, samples, options)
+        rows, unscored = _rows(task, samples, scorer, value, options)
+    except InputError as refusal:
+        raise _NotUsed(str(refusal)) from None
+    metric = value or "value"
+    epochs = max(row["n_samples"] for row in rows)
+    columns = {"task": task, "model": model.name, "checkpoint": checkpoint}
+    columns |= {"filter": scorer, "metric": metric}
+    about = {
+        "version": run.task_version,
+        "filter": scorer,
+        "metric": metric,
+        "repeats": epochs,
+        "generation_kwargs": run.model_generate_config.model_dump(exclude_none=True),
+        "questions": len(rows),
+        "scored": f"{epochs} epochs a question, scores as logged by Inspect",
+    }
+    settings = {"rung": model.name, "checkpoint": checkpoint, "ladder": ladder.name}
+    return LogRates(
+        path,
+        (model.name, checkpoint, task),
+        str(run.created),
+        [{**columns, **row} for row in rows],
+        {**settings, "tasks": {task: about}},
+        unscored,
+    )
+
+
+def _scorer(task: str, samples: Sequence[Any], options: CaptureOptions) -> tuple[str, str]:
+    """The scorer that counts, and which of its values ("" where it gives only one)."""
+    offered: Counter[tuple[str, str]] = Counter()
+    for sample in samples:
+        for name, score in (sample.scores or {}).items():
+            values = list(score.value) if isinstance(score.value, dict) else [""]
+            offered.update((name, str(value)) for value in values)
+    names = [f"{name}/{value or 'value'}" for name, value in offered]
+    choice = choice_for(task, options)
+    if choice is not None:
+        wanted = (choice[0], "" if choice[1] == "value" else choice[1])
+        if wanted not in offered:
+            raise InputError(f"no score {choice[0]}/{choice[1]}; it has {', '.join(names)}")
+        return wanted
+    if not offered:
+        raise InputError("no sample has a score")
+    if len(offered) > 1:
+        raise InputError(
+            f"several scores ({', '.join(names)}); say which counts with --metric {task}={names[0]}"
+        )
+    return next(iter(offered))
+
+
+def _rows(
+    task: str, samples: Sequence[Any], scorer: str, value: str, options: CaptureOptions
+) -> tuple[list[dict[str, Any]], int]:
+    """One row a sample, and how many epochs have no score."""
+    unscored = 0
+    scores: dict[str, list[float]] = {}
+    hashes: dict[str, str] = {}
+    for sample in samples:
+        score = (sample.scores or {}).get(scorer)
+        if score is None or sample.error:
+            unscored += 1
+            continue
+        given = score.value[value] if value else score.value
+        number = passed(_number(given, scorer), task, value or scorer, options.allow_fractional)
+        question = str(sample.id)
+        scores.setdefault(question, []).append(number)
+        content = f"{sample.input}\n{sample.target}".encode()
+        hashes.setdefault(question, hashlib.sha256(content).hexdigest())
+    rows = [
+        {
+            "question": question,
+            "n_correct": sum(given),
+            "n_samples": len(given),
+            "rate": sum(given) / len(given),
+            "doc_hash": hashes[question],
+        }
+        for question, given in scores.items()
+    ]
+    if not rows:
+        raise InputError("no sample has a score")
+    return rows, unscored
+
+
+def _number(given: Any, scorer: str) -> float:
+    """A score as Inspect reckons it: "C" is 1 and "I" 0, as are yes and no; numbers are numbers.
+
+    Raises InputError on other words: Inspect counts them as 0, and so hides that none is meant.
+    """
+    from inspect_ai.scorer import value_to_float
+
+    if isinstance(given, str) and given not in ("C", "I", "P", "N"):
+        try:
+            return float(given)
+        except ValueError:
+            if given.lower() not in ("yes", "no", "true", "false"):
+                raise InputError(f"the scorer {scorer} gives {given!r}, no number") from None
+    return float(value_to_float()(given))

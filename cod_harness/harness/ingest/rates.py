@@ -1,0 +1,323 @@
+"""Pass rates out of one samples file, read as a stream."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cod_harness.errors import InputError
+from cod_harness.harness.capture.flags import CaptureOptions
+from cod_harness.harness.capture.guards import choice_for
+from cod_harness.harness.ingest.likelihoods import analytic_rate, is_analytic
+from cod_harness.harness.ingest.lines import CutOff, Sample, filters_in, first_sample, samples
+from cod_harness.harness.ingest.rescoring import Rescorer, TaskSource
+from cod_harness.harness.scoring.correctness import Correct, Pipeline, chosen, passed
+from cod_harness.harness.scoring.responses import occurrence_names
+
+# Responses are scored in batches: enough for several processes, not so much that it fills memory.
+_BATCH_BYTES = 16 << 20
+_OF_OTHERS = "lines of other filters"
+_HASHES = ("doc_hash", "prompt_hash", "target_hash")
+_COLUMNS = ("n_correct", "n_samples", "rate", *_HASHES)
+
+
+@dataclass
+class SampleFile:
+    """One task of one run: who was asked what, and what the run's results file tells."""
+
+    path: Path
+    task: str
+    date: str
+    model: str
+    checkpoint: str
+    results: Mapping[str, Any]
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The task's configuration as the harness wrote it down; empty if unknown."""
+        found = (self.results.get("configs") or {}).get(self.task)
+        return found if isinstance(found, Mapping) else {}
+
+
+@dataclass
+class FileRates:
+    """What came of one file.
+
+    columns: the columns of the table of pass rates. about: the task's settings. how: in words,
+    where the rates come from. counts: lines used and set aside. refusal: why there are no rates.
+    """
+
+    file: SampleFile
+    columns: dict[str, list[Any]] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+    how: str = ""
+    counts: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    refusal: str = ""
+
+    def frame_columns(self) -> dict[str, Any]:
+        """All columns, with task, model and question."""
+        file, about = self.file, self.about
+        return {
+            "task": file.task,
+            "question": occurrence_names(self.columns["doc_hash"]),
+            "model": file.model,
+            "checkpoint": file.checkpoint,
+            **self.columns,
+            "filter": about["filter"],
+            "metric": about["metric"],
+        }
+
+
+def rates_of(
+    file: SampleFile,
+    options: CaptureOptions,
+    source: TaskSource,
+    advance: Callable[[int], None] = lambda _: None,
+    processes: int | None = None,
+) -> FileRates:
+    """Pass rates of one file.
+
+    Raises InputError naming file and line for what is no sample. A task that has no pass rates is
+    told in `refusal`: it is no reason to refuse the others of a folder.
+    """
+    found = FileRates(file)
+    filters = filters_in(file.path)
+    first = first_sample(file.path)
+    names = list(dict.fromkeys([*filters, str(first["filter"])]))
+    try:
+        reader = _Reader(found, first, names, options, source, processes)
+        others = sum(n for name, n in filters.items() if name != reader.correct.filter)
+        if others:
+            found.counts[_OF_OTHERS] = others
+        reader.read(advance)
+    except InputError as refusal:
+        if str(refusal).startswith(f"{file.path}: "):
+            raise
+        found.refusal = str(refusal)
+    return found
+
+
+class _Reader:
+    """Reads one file; which of the five ways to a pass rate it goes is settled at the start."""
+
+    def __init__(
+        self,
+        found: FileRates,
+        first: Sample,
+        filters: list[str],
+        options: CaptureOptions,
+        source: TaskSource,
+        processes: int | None,
+    ) -> None:
+        self.found, self.options = found, options
+        task = found.file.task
+        choice = choice_for(task, options)
+        # The analytic rate stands beside the logged accuracy until all of the file agrees with it.
+        self.analytic = is_analytic(first, choice)
+        self.logged_repeats = len(first["resps"][0])
+        self.repeats = int(found.file.config.get("repeats") or self.logged_repeats)
+        self.rescorer: Rescorer | None = None
+        offered = [Pipeline(name, pooled=name.startswith("maj")) for name in filters]
+        reported = [name for name in first.get("metrics") or [] if name in first]
+        self.per_repeat = isinstance(first.get("scores_per_repeat"), Mapping)
+        self.counted = "n_correct" in reported
+        repeated = max(self.repeats, self.logged_repeats) > 1
+        if repeated and not self.analytic and not self.per_repeat and not self.counted:
+            offered, reported = self._prepare(source, first, offered, reported, processes)
+        if self.analytic:
+            self.correct = Correct(filters[0], "acc", "analytic")
+        else:
+            self.correct = chosen(task, offered, reported, choice)
+        self.columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
+        self.analytic_rates: list[float] = []
+        self.batch: list[tuple[int, Sample]] = []
+        self.batch_bytes = 0
+        self.agreeing = self.compared = 0
+
+    def _prepare(
+        self,
+        source: TaskSource,
+        first: Sample,
+        offered: list[Pipeline],
+        reported: list[str],
+        processes: int | None,
+    ) -> tuple[list[Pipeline], list[str]]:
+        """Rebuild the task; without it the logged score of each question has to do."""
+        file = self.found.file
+        try:
+            task = source.rebuilt(file.task, first.get("doc"))
+            rescorer = Rescorer(file.task, task, processes)
+            logged = {pipeline.name for pipeline in offered}
+            both = [pipeline for pipeline in rescorer.pipelines if pipeline.name in logged]
+            if not both:
+                raise InputError("the task's filters have other names now")
+            tried = chosen(file.task, both, reported, choice_for(file.task, self.options))
+            rescorer.scores([first], 1, (tried.filter, tried.metric), True)
+        except InputError as refusal:
+            self.found.notes.append(
+                f"{file.path}: {self.logged_repeats} responses a question are logged, not "
+                f"re-scored: {refusal}; their one logged score is used (n_samples = 1)"
+            )
+            return offered, reported
+        self.rescorer = rescorer
+        return both, reported
+
+    def read(self, advance: Callable[[int], None]) -> None:
+        found, path = self.found, self.found.file.path
+        seen: set[tuple[str, str]] = set()
+        lines = samples(path, self.correct.filter, advance)
+        try:
+            for number, size, sample in lines:
+                if str(sample["filter"]) != self.correct.filter:
+                    found.counts[_OF_OTHERS] += 1
+                    continue
+                key = (str(sample.get("doc_id")), str(sample["doc_hash"]))
+                if key in seen and "doc_id" in sample:
+                    found.counts["written twice"] += 1
+                    continue
+                seen.add(key)
+                found.counts["used"] += 1
+                self._take(number, size, sample)
+        except CutOff as cut:
+            found.counts["cut off"] += 1
+            found.notes.append(f"{path}: line {cut.line} is cut off; the lines before it are used")
+        self._flush()
+        if not self.columns["rate"]:
+            raise InputError(f"{path}: holds no samples; was the run broken off?")
+        self._finish()
+
+    def _take(self, number: int, size: int, sample: Sample) -> None:
+        columns = self.columns
+        for name in _HASHES:
+            columns[name].append(str(sample.get(name, "")))
+        columns["n_correct"].append(math.nan)
+        columns["n_samples"].append(0)
+        columns["rate"].append(math.nan)
+        at = len(columns["rate"]) - 1
+        if self.analytic:
+            self._take_analytic(sample)
+        drawn = min(len(responses) for responses in sample["resps"])
+        if drawn > self.repeats:
+            self.found.counts["with padding cut"] += 1
+        elif drawn < self.repeats and self.repeats == self.logged_repeats:
+            self.found.counts["with fewer responses"] += 1
+        drawn = min(drawn, self.repeats)
+        if self.rescorer is not None:
+            if drawn != self._batched_repeats():
+                self._flush()
+            self.batch.append((at, sample))
+            self.batch_bytes += size
+            if self.batch_bytes > _BATCH_BYTES:
+                self._flush()
+            return
+        self._set(at, *self._logged(number, sample, drawn))
+
+    def _logged(self, number: int, sample: Sample, drawn: int) -> tuple[float, int]:
+        """(right answers, answers) as the file itself states them."""
+        task, metric = self.found.file.task, self.correct.metric
+        fractional = self.options.allow_fractional
+        where = f"{self.found.file.path}: line {number}"
+        if self.per_repeat:
+            scores = _per_repeat(sample.get("scores_per_repeat"), metric, self.correct.filter)
+            if scores is not None:
+                if drawn > 1:
+                    scores = scores[:drawn]
+                values = [passed(score, task, metric, fractional) for score in scores]
+                return sum(values), len(values)
+        if self.counted and not self.analytic:
+            count = sample.get("n_correct")
+            if not isinstance(count, (int, float)) or not 0 <= count <= drawn:
+                raise InputError(f"{where}: n_correct is {count!r} of {drawn} responses")
+            return float(count), drawn
+        if metric not in sample:
+            raise InputError(f"{where}: has no {metric}, which earlier lines have")
+        return passed(sample[metric], task, metric, fractional), 1
+
+    def _take_analytic(self, sample: Sample) -> None:
+        rate = analytic_rate(sample)
+        if rate is None:  # the gold stands elsewhere: the logged accuracy is what there is
+            self.analytic = False
+        else:
+            self.analytic_rates.append(rate)
+
+    def _batched_repeats(self) -> int:
+        if not self.batch:
+            return -1
+        drawn = min(len(responses) for responses in self.batch[0][1]["resps"])
+        return min(drawn, self.repeats)
+
+    def _flush(self) -> None:
+        if not self.batch or self.rescorer is None:
+            return
+        repeats = self._batched_repeats()
+        only = [sample for _, sample in self.batch]
+        correct = (self.correct.filter, self.correct.metric)
+        scores = self.rescorer.scores(only, repeats, correct, self.options.allow_fractional)
+        for (at, sample), row in zip(self.batch, scores, strict=True):
+            self._set(at, float(row.sum()), len(row))
+            logged = sample.get(self.correct.metric)
+            if isinstance(logged, (int, float)):
+                self.compared += 1
+                self.agreeing += float(logged) == float(row[0])
+        self.batch, self.batch_bytes = [], 0
+
+    def _set(self, at: int, right: float, drawn: int) -> None:
+        self.columns["n_correct"][at] = right
+        self.columns["n_samples"][at] = drawn
+        self.columns["rate"][at] = right / drawn
+
+    def _finish(self) -> None:
+        found, file = self.found, self.found.file
+        if self.analytic:
+            self.columns["rate"] = self.analytic_rates
+            self.columns["n_samples"] = [0] * len(self.analytic_rates)
+            self.columns["n_correct"] = [math.nan] * len(self.analytic_rates)
+        found.columns = self.columns
+        drawn = max(self.columns["n_samples"])
+        found.how = self._how(drawn)
+        pooled = self.rescorer is not None and any(
+            p.pooled for p in self.rescorer.pipelines if p.name == self.correct.filter
+        )
+        if self.compared > self.agreeing and not pooled:
+            found.notes.append(
+                f"WARNING: {file.path}: the first response's score is the logged one on only "
+                f"{self.agreeing} of {self.compared} questions: the task is defined otherwise in "
+                "this lm_eval than in the one that ran it"
+            )
+        results = file.results
+        found.about = {
+            "version": (results.get("versions") or {}).get(file.task),
+            "filter": self.correct.filter,
+            "metric": self.correct.metric,
+            "chosen_by": self.correct.source,
+            "repeats": drawn,
+            "generation_kwargs": file.config.get("generation_kwargs") or {},
+            "num_fewshot": (results.get("n-shot") or {}).get(file.task),
+            "questions": len(self.columns["rate"]),
+            "scored": found.how,
+        }
+
+    def _how(self, drawn: int) -> str:
+        if self.analytic:
+            return "analytic rates of log-likelihoods"
+        if self.rescorer is not None:
+            return f"{drawn} responses a question, re-scored"
+        if self.per_repeat or self.counted:
+            return f"{drawn} responses a question, scores as logged"
+        return "one logged score a question"
+
+
+def _per_repeat(scores: Any, metric: str, filter_name: str) -> list[Any] | None:
+    """One metric's scores of all repeats in the harness's coming format; None if it has none."""
+    if not isinstance(scores, Mapping):
+        return None
+    for key in (metric, f"{metric},{filter_name}"):
+        found = scores.get(key)
+        if isinstance(found, list) and found:
+            return found
+    return None

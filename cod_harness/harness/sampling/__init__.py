@@ -1,0 +1,1 @@
+"""How the repeats of a question are asked for: once where a backend allows it, and kept."""

@@ -1,0 +1,259 @@
+"""The layer over a model's `generate_until` that knows which requests are repeats of one.
+
+The harness clones a request K times and asks for one text each. Here the clones become one
+request with a count again; what a killed run recorded is taken from its journal, and the rest
+goes to the backend, in the way that is cheapest for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cod_harness.harness.sampling.journal import Journal, Key, key_of
+from cod_harness.messages import say
+
+# Questions asked first of a model nobody knows, to see whether it reports texts as they come.
+_FIRST_QUESTIONS = 32
+_WAVES = 20  # parts of a run of a model that does not
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A request of the harness (its Instance) and how many responses it wants."""
+
+    request: Any
+    count: int
+
+
+class Backend(Protocol):
+    """Asks a model for several responses to each of some requests of equal settings."""
+
+    wave: int | None
+    """Responses asked for in one call; None where texts are reported as they come."""
+
+    def sample(self, asked: Sequence[Repeated], disable_tqdm: bool) -> list[list[str]]:
+        """Responses to each request, as many as it wants."""
+
+
+class Cloned:
+    """Any model, asked as the harness asks it: one clone of the request for each response."""
+
+    wave: int | None = 0  # not known yet
+
+    def __init__(self, lm: Any) -> None:
+        self._plain = lm.generate_until
+
+    def sample(self, asked: Sequence[Repeated], disable_tqdm: bool) -> list[list[str]]:
+        clones = [one.request for one in asked for _ in range(one.count)]
+        texts = iter(self._plain(clones, disable_tqdm=disable_tqdm))
+        return [[next(texts) for _ in range(one.count)] for one in asked]
+
+
+class RepeatedRequests:
+    """Takes the place of `lm.generate_until`."""
+
+    def __init__(self, lm: Any, backend: Backend, journal: Journal | None) -> None:
+        self._lm, self._backend, self._journal = lm, backend, journal
+
+    def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
+        """One text a request, in their order."""
+        counts = Counter(map(id, requests))
+        distinct = {id(request): request for request in requests}
+        groups: dict[str, list[Repeated]] = {}
+        for name, request in distinct.items():
+            settings = json.dumps(request.args[1], sort_keys=True, default=repr)
+            groups.setdefault(settings, []).append(Repeated(request, counts[name]))
+        given: dict[int, Iterator[str]] = {}
+        for asked in groups.values():
+            for one, texts in zip(asked, self._answered(asked, disable_tqdm), strict=True):
+                if len(texts) != one.count:
+                    raise RuntimeError(f"{len(texts)} responses for {one.count} repeats")
+                given[id(one.request)] = iter(texts)
+        return [next(given[id(request)]) for request in requests]
+
+    def _answered(self, asked: Sequence[Repeated], disable_tqdm: bool) -> list[list[str]]:
+        """Responses to requests of equal settings, from the journal and from the model."""
+        keys = [key_of(*one.request.args[:2]) for one in asked]
+        journal = self._journal
+        answers = [
+            journal.taken(key, one.count) if journal else None
+            for key, one in zip(keys, asked, strict=True)
+        ]
+        left = [at for at, texts in enumerate(answers) if texts is None]
+        if journal and len(left) < len(asked):
+            say(
+                f"{len(asked) - len(left)} of {len(asked)} questions were answered before this run "
+                f"was stopped ({journal.path.name}); it goes on with the others"
+            )
+            _reseed(journal.recorded)
+        while left:
+            wave = self._next_wave([asked[at] for at in left], len(asked))
+            now, left = left[:wave], left[wave:]
+            part = [asked[at] for at in now]
+            with _arriving(self._lm, journal, part, [keys[at] for at in now]) as arrived:
+                texts = self._backend.sample(part, disable_tqdm)
+                if arrived.any and self._backend.wave == 0:
+                    self._backend.wave = None
+                arrived.rest(texts)
+            for at, these in zip(now, texts, strict=True):
+                answers[at] = these
+        return [texts or [] for texts in answers]
+
+    def _next_wave(self, asked: Sequence[Repeated], of: int) -> int:
+        """How many of the requests to ask for in the next call."""
+        if self._backend.wave is None or (self._backend.wave == 0 and self._journal is None):
+            return len(asked)
+        if self._backend.wave == 0:
+            return max(_FIRST_QUESTIONS, of // _WAVES)
+        return max(1, self._backend.wave // max(one.count for one in asked))
+
+
+class _Arrived:
+    """Puts texts into the journal: those the model reports as they come, then the rest."""
+
+    def __init__(self, journal: Journal, asked: Sequence[Repeated], keys: Sequence[Key]) -> None:
+        self._journal, self._keys = journal, keys
+        self._key_of = {
+            _prompt(one.request.args[0]): key for one, key in zip(asked, keys, strict=True)
+        }
+        self._seen: Counter[Key] = Counter()
+
+    @property
+    def any(self) -> bool:
+        """Whether the model has reported a text."""
+        return bool(self._seen)
+
+    def add(self, prompt: Any, texts: Sequence[str]) -> None:
+        key = self._key_of.get(_prompt(prompt))
+        if key is not None:
+            self._seen[key] += len(texts)
+            self._journal.add(key, texts)
+
+    def rest(self, answers: Sequence[Sequence[str]]) -> None:
+        """Keep what was returned without having been reported."""
+        for key, texts in zip(self._keys, answers, strict=True):
+            if key not in self._seen:
+                self._journal.add(key, texts)
+
+
+class _Nowhere:
+    any = False
+
+    def rest(self, answers: Sequence[Sequence[str]]) -> None:
+        pass
+
+
+def _prompt(prompt: Any) -> Any:
+    return getattr(prompt, "prompt", prompt)  # chats are wrapped in a named tuple
+
+
+@contextmanager
+def _arriving(
+    lm: Any, journal: Journal | None, asked: Sequence[Repeated], keys: Sequence[Key]
+) -> Iterator[Any]:
+    """Listen where a model reports each text for the harness's cache."""
+    hook: Any = getattr(lm, "cache_hook", None)
+    if journal is None or hook is None:
+        yield _Nowhere()
+        return
+    arrived = _Arrived(journal, asked, keys)
+
+    class Hook:
+        dbdict = getattr(hook, "dbdict", None)
+
+        def add_partial(self, method: str, request: Any, text: Any) -> None:
+            arrived.add(request[0], [text] if isinstance(text, str) else list(text))
+            if isinstance(text, str):
+                hook.add_partial(method, request, text)
+
+    lm.cache_hook = Hook()
+    try:
+        yield arrived
+    finally:
+        lm.cache_hook = hook
+
+
+def _reseed(recorded: int) -> None:
+    """Go on with other random numbers than those an earlier attempt began with.
+
+    The harness seeds every run alike: the first question asked now would get the very samples
+    the first one got then.
+    """
+    import random
+    import sys
+
+    random.seed(f"cod {recorded}")
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(random.getrandbits(63))
+
+
+@contextmanager
+def repeated_requests(
+    lm: Any, open_journal: Callable[[int], Journal] | None, n_max: int
+) -> Iterator[Journal | None]:
+    """For the length of a run: repeats asked for together, and kept as they arrive.
+
+    lm: the harness's model, perhaps inside its cache. open_journal: makes the journal, None for
+    none. n_max: most responses in one request; 1 leaves every backend as it is.
+    """
+    inner = lm.lm if type(lm).__name__ == "CachingLM" else lm
+    if _same_rank_everywhere(inner):
+        open_journal = None  # copies of this process must ask the very same
+    journal = open_journal(int(getattr(inner, "rank", 0))) if open_journal else None
+    with backend_of(inner, n_max) as backend:
+        inner.generate_until = RepeatedRequests(inner, backend, journal).generate_until
+        try:
+            yield journal
+        finally:
+            del inner.generate_until
+            if journal is not None:
+                journal.close()
+
+
+def _same_rank_everywhere(lm: Any) -> bool:
+    """Under torchrun every process of a tensor-parallel model calls itself rank 0."""
+    import os
+
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and getattr(lm, "world_size", 1) <= 1
+
+
+@contextmanager
+def backend_of(lm: Any, n_max: int) -> Iterator[Backend]:
+    """The cheapest way to ask this model for repeats."""
+    import sys
+
+    from cod_harness.harness.sampling import expanded_hf, grouped_api, grouped_engines
+
+    def is_a(module: str, name: str) -> bool:
+        # Not imported here: a backend that is not loaded is not this model's.
+        kind = getattr(sys.modules.get(f"lm_eval.models.{module}"), name, None)
+        return kind is not None and isinstance(lm, kind) and _generates_like(lm, kind)
+
+    if is_a("openai_completions", "LocalCompletionsAPI"):
+        # Also for one at a time: the same seed with every request would make copies.
+        yield grouped_api.GroupedApi(lm, n_max)
+    elif n_max == 1:
+        yield Cloned(lm)
+    elif is_a("vllm_causallms", "VLLM"):
+        with grouped_engines.grouped_vllm(lm) as backend:
+            yield backend
+    elif is_a("sglang_causallms", "SGLangLM"):
+        with grouped_engines.grouped_sglang(lm) as backend:
+            yield backend
+    elif is_a("huggingface", "HFLM"):
+        with expanded_hf.expanded(lm) as backend:
+            yield backend
+    else:
+        yield Cloned(lm)
+
+
+def _generates_like(lm: Any, kind: Any) -> bool:
+    """Whether a model of a class made out of `kind` generates by the methods of `kind`."""
+    names = ("generate_until", "_model_generate", "model_call", "amodel_call")
+    return all(getattr(type(lm), name, None) is getattr(kind, name, None) for name in names)

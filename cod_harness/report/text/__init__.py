@@ -1,0 +1,1 @@
+"""Forecasts, backtests and ablations as text for terminals and Markdown."""

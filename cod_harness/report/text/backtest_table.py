@@ -1,0 +1,146 @@
+"""The backtest document as tables for the terminal: one's own Table 1."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cod_harness.report.text.grid import UNKNOWN, grid, terminal_width
+
+BY = ("task", "target")
+
+Row = Mapping[str, Any]
+
+
+def backtest_table(
+    document: Mapping[str, Any], by: Sequence[str] = (), width: int | None = None
+) -> str:
+    """The methods of a `cod-backtest/1` document, one line each, errors in points.
+
+    Mean absolute error with its 90 % bootstrap interval, largest error, share of measured values
+    inside the intervals, median width of those, share of the points abstained on, forecasts made,
+    and the difference to the first method. Below it errors by verdict, and beside the intervals'
+    median width that of one interval alike for every forecast that holds as many; then, for every
+    name in `by` ("task", "target"), the mean absolute errors of all methods per task or model.
+
+    Args:
+        document: the document.
+        by: further tables.
+        width: columns to fit; that of the terminal if None, and 80 where there is none.
+
+    Returns:
+        Lines without a newline at the end.
+    """
+    width = terminal_width() if width is None else width
+    blocks = [
+        "\n".join(textwrap.wrap(_title(document), width)),
+        "\n".join(_methods(document, width)),
+        "\n".join(_verdicts(document, width)),
+        *("\n".join(_means_by(key, document, width)) for key in by),
+    ]
+    return "\n\n".join(blocks)
+
+
+def _title(document: Mapping[str, Any]) -> str:
+    rows = document["rows"]
+    tasks = {row["task"] for row in rows}
+    points = {(row["task"], row["target"]) for row in rows}
+    targets = {row["target"] for row in rows if row["role"] == "target"}
+    rungs = {row["target"] for row in rows if row["role"] == "rung"}
+    level = f"{100 * document['settings']['level']:g} % intervals"
+    return (
+        f"Backtest of {document['ladder']}: {_count(len(points), 'known result')} on "
+        f"{_count(len(tasks), 'task')} ({_count(len(targets), 'target')} and "
+        f"{_count(len(rungs), 'rung')}), each forecast from what is below it; absolute errors in "
+        f"points, {level}"
+    )
+
+
+def _methods(document: Mapping[str, Any], width: int) -> list[str]:
+    summary: Mapping[str, Row] = document["summary"]
+    first = next(iter(summary))
+    # The first method differs from itself by nothing; alone it needs no such column.
+    compared = len(summary) > 1
+    headers = ["Method", "Mean", "90 % CI", "Max", "Inside", "Width", "Abstain", "Made"]
+    headers += [f"vs {first}"] if compared else []
+    cells = [
+        [
+            name,
+            _points(about["mean"]),
+            _range(about["mean_low"], about["mean_high"]),
+            _points(about["max"]),
+            _share(about["coverage"]),
+            _points(about["width"]),
+            _share(about["abstained"]),
+            str(about["n"]),
+            *([_difference(about["versus"])] if compared else []),
+        ]
+        for name, about in summary.items()
+    ]
+    return grid(headers, cells, width)
+
+
+def _verdicts(document: Mapping[str, Any], width: int) -> list[str]:
+    cells = []
+    for name, about in document["summary"].items():
+        parts = [about["verdicts"][verdict] for verdict in ("ok", "weak")]
+        numbers = [(_points(part["mean"]), str(part["n"])) for part in parts]
+        widths = [_points(about["width"]), _points(about["naive_width"])]
+        cells.append([name, *(text for pair in numbers for text in pair), *widths])
+    headers = ["Error where", "ok", "Made ok", "weak", "Made weak", "Width", "Naive"]
+    return grid(headers, cells, width)
+
+
+def _means_by(key: str, document: Mapping[str, Any], width: int) -> list[str]:
+    rows = document["rows"]
+    names = list(dict.fromkeys(row[key] for row in rows))
+    methods = list(document["summary"])
+    lines: list[str] = []
+    # As many methods side by side as fit, at least one.
+    longest = max(len(name) for name in names)
+    room = max(width - min(longest, width // 3) - 2, 1)
+    while methods:
+        taken = [methods.pop(0)]
+        while methods and sum(max(len(name), 5) + 1 for name in [*taken, methods[0]]) <= room:
+            taken.append(methods.pop(0))
+        cells = [[name, *(_mean(rows, key, name, method) for method in taken)] for name in names]
+        lines += ["", *grid([key.capitalize(), *taken], cells, width)]
+    return lines[1:]
+
+
+def _mean(rows: Sequence[Row], key: str, name: str, method: str) -> str:
+    errors = [
+        abs(row["error"])
+        for row in rows
+        if row[key] == name and row["method"] == method and row["error"] is not None
+    ]
+    return _points(float(np.mean(errors)) if errors else None)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _points(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.1f}"
+
+
+def _range(low: float | None, high: float | None) -> str:
+    return UNKNOWN if low is None or high is None else f"{low:.1f}-{high:.1f}"
+
+
+def _share(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{100 * value:.0f} %"
+
+
+def _difference(about: Row | None) -> str:
+    if about is None or about["mean"] is None:
+        return UNKNOWN
+    # Adding 0.0 turns a rounded -0.0 into 0.0.
+    mean = f"{round(about['mean'], 1) + 0.0:+.1f}"
+    if about["low"] is None:
+        return mean
+    return f"{mean} [{round(about['low'], 1) + 0.0:+.1f},{round(about['high'], 1) + 0.0:+.1f}]"

@@ -1,0 +1,44 @@
+"""Every method's forecasts, to the ninth figure, as they were when `golden/make.py` last ran."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from cod_harness.engine.methods import OURS
+
+_SPEC = importlib.util.spec_from_file_location(
+    "golden_make", Path(__file__).parent / "golden" / "make.py"
+)
+make = importlib.util.module_from_spec(_SPEC)
+sys.modules["golden_make"] = make  # where its dataclass looks for its annotations
+_SPEC.loader.exec_module(make)
+
+GOLDEN = json.loads(make.GOLDEN.read_text())
+FOLDERS = list(make.open_ladders())
+
+
+def assert_same(found, kept):
+    assert found.keys() == kept.keys()
+    for name, (*numbers, verdict, codes) in found.items():
+        *expected, word, reasons = kept[name]
+        assert (verdict, codes) == (word, reasons), name
+        assert numbers == pytest.approx(expected, rel=1e-9, abs=1e-12), name
+
+
+@pytest.mark.parametrize("method", OURS)
+@pytest.mark.parametrize("name", make.made_ladders())
+def test_made_ladders(name, method):
+    assert_same(make.of_made(make.made_ladders()[name], method), GOLDEN["made"][name][method])
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("method", OURS)
+def test_open_ladders(folder, method):
+    if folder.name not in GOLDEN["open"]:
+        pytest.skip(f"{folder.name} is not in golden.json")
+    assert_same(make.of_open(folder, method), GOLDEN["open"][folder.name][method])

@@ -1,0 +1,294 @@
+"""Every reason at the edge where it begins, and what it says."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from cod_harness.engine import settings
+from cod_harness.engine.forecast import Subset, abstention
+from cod_harness.engine.mapping import MonotoneMap
+from cod_harness.engine.measurements import measurements
+from cod_harness.engine.selection import Cluster
+from cod_harness.engine.sentences import SENTENCES, sentence
+from cod_harness.engine.verdicts import (
+    Reason,
+    because,
+    below_ladder,
+    blind_interval,
+    cluster_doubts,
+    draw_doubts,
+    map_doubts,
+    nothing_to_go_on,
+    order_doubts,
+    range_doubts,
+    silent_clusters,
+    unclear_rise,
+    verdict,
+    width_doubts,
+)
+
+LADDER = np.array([1e18, 1e19, 1e20, 1e21])
+
+# One of each code, with what it says in full.
+SAID = [
+    (
+        because("below_ladder", compute=1.234e17, smallest=1e18),
+        "the target (1.23e+17 FLOP) is below the smallest rung (1e+18 FLOP)",
+    ),
+    (because("one_question"), "one question only: there is nothing to cluster"),
+    (
+        because("never_answered"),
+        "no model of the ladder ever answered a question: nothing shows when it will",
+    ),
+    (
+        because("always_answered"),
+        "every question was always answered: nothing is left to forecast",
+    ),
+    (
+        because("at_the_floor", best=0.0312),
+        "the best rung scores 3.1 %: nothing shows when the benchmark will emerge",
+    ),
+    (
+        because("standstill", before=0.2512, upper=0.255),
+        "the largest rungs do not rise (25.1 %, then 25.5 %): at chance or at a standstill, "
+        "nothing shows when it will go on",
+    ),
+    (
+        because("blind_interval", low=0.102, high=0.896),
+        "anything from 10 to 90 % fits what the rungs show",
+    ),
+    (
+        because("no_losses", unknown=2, rungs=8),
+        "2 of 8 rungs have no loss: give `loss:` in the ladder file",
+    ),
+    (
+        because("no_losses", unknown=8, rungs=8),
+        "none of the rungs has a loss: give `loss:` in the ladder file",
+    ),
+    (
+        because("no_predictable_cluster", clusters=3),
+        "no predictable cluster: 3 found, none passes the thresholds",
+    ),
+    (
+        because("few_predictable", share=0.06),
+        "only 6 % of the questions are predictable: nothing shows how the other 94 % go on",
+    ),
+    (
+        because("interpolation"),
+        "the target is inside the ladder's range: this is an interpolation",
+    ),
+    (
+        because("far", beyond=123.4, span=1000.0),
+        "the ladder is short for the distance: the target has 123 times the compute of the "
+        "largest rung, the ladder spans a factor of 1e+03",
+    ),
+    (
+        because("few_draws", draws=4.0),
+        "few samples a question (4): clusters gather questions of like luck; 8 or more let them "
+        "speak",
+    ),
+    (
+        because("out_of_order", rungs=2, of=8, fall=0.0456),
+        "rungs out of order: 2 of 8 fall below a smaller one, the worst by 4.6 points",
+    ),
+    (
+        because("small_subset", share=0.15),
+        "only 15 % of the questions are predictable; the rest of the forecast is the map's",
+    ),
+    (
+        because("laws_on_bounds"),
+        "most predictable questions are in clusters whose law sits on a bound: the rungs do not "
+        "show how fast they emerge",
+    ),
+    (
+        because("beyond_map", subset=0.876, last=0.432),
+        "the map is used beyond its points: subset accuracy 0.88, points end at 0.43; an anchor "
+        "would help",
+    ),
+    (because("wide_interval", width=0.346), "the interval is 35 points wide"),
+    (
+        because("more_parameters", amounts=4, parameters=6),
+        "4 different amounts of compute for a law of 6 parameters: it passes through the rungs "
+        "whatever they are",
+    ),
+    (because("no_rise"), "the ladder does not rise: the law sits on the bound of no trend"),
+    (
+        because("steepest"),
+        "the law sits on the bound of its steepness: the rungs do not show how fast it is",
+    ),
+    (because("not_converged"), "the fit did not converge"),
+    (
+        because("b_too_small", b=0.01234, least=0.1),
+        "b = 0.0123, not above 0.1: it does not rise with compute",
+    ),
+    (
+        because("a_too_small", a=0.5, least=1.0),
+        "a = 0.5 with the smallest rung at 39.9e18 FLOP, not above 1: already near its ceiling at "
+        "the smallest rung",
+    ),
+    (because("c_too_large", c=1.5, most=1.0), "c = 1.5, not below 1: it levels off low"),
+    (because("on_bound", parameter="b", side="upper"), "b is on its upper bound"),
+    (because("singular"), "the rungs do not determine all parameters (singular Jacobian)"),
+    (
+        because("map_misses", threshold=0.005, rmse=0.01234),
+        "no rising curve passes within 0.005 of the (subset, full) points: RMSE 0.0123",
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "text"), SAID, ids=lambda value: getattr(value, "code", ""))
+def test_sentences(reason, text):
+    assert sentence(reason) == str(reason) == text
+
+
+def test_every_code_is_said_here():
+    assert {reason.code for reason, _ in SAID} == SENTENCES.keys()
+
+
+def test_reasons_are_values():
+    one, same = because("far", beyond=2.0, span=3.0), Reason("far", {"span": 3.0, "beyond": 2.0})
+    assert one == same and hash(one) == hash(same) and len({one, same}) == 1
+    assert one != because("far", beyond=2.0, span=4.0)
+    assert pickle.loads(pickle.dumps(one)) == one
+    given = {"share": 0.1}
+    kept = Reason("small_subset", given)
+    given["share"] = 0.9
+    assert kept.values == {"share": 0.1}
+    with pytest.raises(AttributeError):
+        kept.code = "far"
+
+
+def test_verdict_of_reasons():
+    assert verdict(()) == "ok" and verdict((because("no_rise"),)) == "weak"
+
+
+def test_an_abstention_has_no_number():
+    said = because("never_answered")
+    found = abstention(said, Subset(0.4, 0.5), 1e22, 0.8)
+    assert np.isnan([found.mean, found.low, found.high]).all()
+    assert (found.verdict, found.reasons, found.level) == ("abstain", (said,), 0.8)
+    assert (found.subset, found.compute, found.parts) == (Subset(0.4, 0.5), 1e22, {})
+
+
+def test_below_the_ladder():
+    assert below_ladder(1e18, 1e18) is None
+    assert below_ladder(0.9e18, 1e18) == because("below_ladder", compute=0.9e18, smallest=1e18)
+
+
+def test_nothing_to_go_on():
+    def found(rates, compute=1e22):
+        reason = nothing_to_go_on(measurements(rates, LADDER, 10, None), compute)
+        return reason and reason.code
+
+    assert found(np.full((2, 4), 0.5)) is None
+    assert found(np.full((2, 4), 0.5), 1e17) == "below_ladder"
+    assert found(np.full((1, 4), 0.5)) == "one_question"
+    assert found(np.zeros((2, 4))) == "never_answered"
+    assert found(np.zeros((1, 4))) == "one_question"
+
+
+def cluster(size=10, predictable=True, notes=()):
+    reason = None if predictable else because("not_converged")
+    return Cluster(0, size, np.zeros(4), 0.0, 1.0, 1.0, 0.0, reason, notes)
+
+
+def test_silent_clusters():
+    assert silent_clusters([cluster()], 0.1, 0.1) is None
+    assert silent_clusters([cluster()], 0.09, 0.1) == because("few_predictable", share=0.09)
+    none = silent_clusters([cluster(predictable=False)] * 2, 0.0, 0.1)
+    assert none == because("no_predictable_cluster", clusters=2)
+    assert silent_clusters([], 0.0, 0.0).code == "no_predictable_cluster"
+
+
+def test_unclear_rise():
+    beyond = 1.6e21
+    assert unclear_rise(np.array([0.0, 0.01, 0.02, 0.05]), LADDER, beyond) is None
+    floor = unclear_rise(np.array([0.01, 0.049, 0.01, 0.02]), LADDER, beyond)
+    assert floor == because("at_the_floor", best=0.049)
+    # Four rungs: the upper two against the two before.
+    still = unclear_rise(np.array([0.3, 0.3, 0.3, 0.319]), LADDER, beyond)
+    assert still.code == "standstill"
+    assert still.values == {"before": pytest.approx(0.3), "upper": pytest.approx(0.3095)}
+    assert unclear_rise(np.array([0.3, 0.3, 0.3, 0.321]), LADDER, beyond) is None
+    # Near the largest rung nothing jumps, and what is solved may stand still.
+    assert unclear_rise(np.array([0.3, 0.3, 0.3, 0.3]), LADDER, 1.5e21) is None
+    assert unclear_rise(np.array([0.3, 0.3, 0.3, 0.3]), LADDER, 1.51e21).code == "standstill"
+    assert unclear_rise(np.full(4, 0.81), LADDER, beyond) is None
+    assert unclear_rise(np.full(4, 0.79), LADDER, beyond).code == "standstill"
+    # Twelve rungs: three against three.
+    twelve = np.array([0.1] * 6 + [0.3, 0.3, 0.3] + [0.3, 0.3, 0.32])
+    assert unclear_rise(twelve, np.geomspace(1e18, 1e21, 12), beyond).code == "standstill"
+    twelve[-1] = 0.34
+    assert unclear_rise(twelve, np.geomspace(1e18, 1e21, 12), beyond) is None
+
+
+def test_blind_interval():
+    assert blind_interval(0.1, 0.79) is None
+    assert blind_interval(0.1, 0.81) == because("blind_interval", low=0.1, high=0.81)
+
+
+def test_range_doubts():
+    assert range_doubts(1e21, LADDER) == (because("interpolation"),)
+    assert range_doubts(1.01e21, LADDER) == ()
+    edge = 1e21 * 1000**0.5  # half the ladder's span beyond it
+    assert range_doubts(0.99 * edge, LADDER) == ()
+    (far,) = range_doubts(1.01 * edge, LADDER)
+    assert far.code == "far"
+    assert far.values == {
+        "beyond": pytest.approx(1.01 * 1000**0.5),
+        "span": pytest.approx(1000.0),
+    }
+
+
+def test_draw_doubts():
+    assert draw_doubts(np.full((3, 4), 8)) == () == draw_doubts(np.zeros((3, 4)))
+    assert draw_doubts(np.array([1, 7, 100])) == (because("few_draws", draws=7.0),)
+
+
+def test_order_doubts():
+    none = np.zeros(4)
+    assert order_doubts(np.array([0.1, 0.2, 0.171, 0.3]), none) == ()
+    (told,) = order_doubts(np.array([0.1, 0.3, 0.25, 0.2]), none)
+    assert told.values == {"rungs": 2, "of": 4, "fall": pytest.approx(0.1)}
+    # Three standard errors are needed where they are above three points.
+    assert order_doubts(np.array([0.1, 0.3, 0.3, 0.21]), np.full(4, 0.031)) == ()
+    assert order_doubts(np.array([0.1, 0.3, 0.3, 0.21]), np.full(4, 0.029)) != ()
+
+
+def test_cluster_doubts():
+    whole = Subset(0.5, 0.2)
+    assert cluster_doubts([cluster()], whole) == ()
+    assert cluster_doubts([cluster()], Subset(0.5, 0.19)) == (because("small_subset", share=0.19),)
+
+    def on(parameter, side):
+        return (because("on_bound", parameter=parameter, side=side),)
+
+    for notes, told in [
+        (on("b", "upper"), True),
+        (on("a", "lower"), True),
+        (on("c", "lower"), False),
+        ((because("singular"),), False),
+    ]:
+        assert bool(cluster_doubts([cluster(11, True, notes), cluster(10)], whole)) == told
+        # Half of the questions are not most of them, and refused clusters do not count.
+        assert cluster_doubts([cluster(10, True, notes), cluster(10)], whole) == ()
+        assert cluster_doubts([cluster(50, False, notes), cluster(10)], whole) == ()
+
+
+def test_map_doubts():
+    points = np.array([[0.1, 0.1], [0.5, 0.4], [0.3, 0.2]])
+    mapping = MonotoneMap(np.array([0.0, 1.0]), np.zeros((1, 4)), 0.0, points)
+    assert map_doubts(mapping, Subset(0.59, 0.5)) == ()  # 0.5 x 0.09 = 0.045
+    (told,) = map_doubts(mapping, Subset(0.61, 0.5))  # 0.055
+    assert told == because("beyond_map", subset=0.61, last=0.5)
+    assert map_doubts(mapping, Subset(0.61, 0.9)) == ()
+
+
+def test_width_doubts():
+    assert width_doubts(0.3) == ()
+    assert width_doubts(0.31) == (because("wide_interval", width=0.31),)
+
+
+def test_judgements():
+    assert (settings.LEVEL, settings.MIN_RUNGS, settings.NOISE_FLOOR) == (0.9, 4, 0.02)
