@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from cod_harness.harness.campaign.campaign import Campaign, execute
 from cod_harness.harness.campaign.executors import LocalExecutor
 from cod_harness.harness.campaign.progress import ending, last_words
 from cod_harness.harness.capture import flags
+from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.read_ladder import read_ladder
 
 
@@ -35,8 +36,11 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], follow: Callable[[Path, Ladder], None] | None = None) -> int:
     """Run a campaign. argv: the arguments after the word `ladder`. Returns the exit status.
+
+    follow: what comes after the runs, given the output folder and the ladder, and may raise
+    InputError; the forecast's table if None.
 
     0 all runs done and forecast made; 1 a run failed; 2 wrong input, said in one line.
     """
@@ -52,7 +56,8 @@ def main(argv: Sequence[str]) -> int:
         return 130
     status = 1 if failed else 0
     try:
-        Outlook(campaign.options.allow_mismatch).show(campaign.output, campaign.ladder)
+        follow = follow or Outlook(campaign.options.allow_mismatch).show
+        follow(campaign.output, campaign.ladder)
     except InputError as refusal:
         print(f"cod-harness: no forecast: {refusal}", file=sys.stderr)
         status = status or 2

@@ -34,8 +34,8 @@ class Zipf:
     def frequency(self, rank: int) -> float:
         """The share of draws that give this rank."""
         power = 1.0 - self.exponent
-        share: float = (rank + 1) ** power - (rank + 2) ** power
-        return share / (1.0 - (self.n + 1) ** power)
+        share = (rank + 1) ** power - (rank + 2) ** power
+        return float(share / (1.0 - (self.n + 1) ** power))
 
     def rank_of(self, frequency: float) -> int:
         """The rank whose frequency is nearest, in its logarithm."""

@@ -1,6 +1,6 @@
 """Put trained checkpoints and their ladder file into the package.
 
-`python -m cod_harness.demo.ship WORK`, after `cod_harness.demo.train --work WORK`.
+`python -m cod_harness.demo.train.ship WORK`, after `cod_harness.demo.train --work WORK`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import statistics
 import sys
 from pathlib import Path
 
-from cod_harness.demo.shapes import RUNGS, SEEDS, TARGET, name_of
+from cod_harness.demo.train.shapes import RUNGS, SEEDS, TARGET, TARGET_SEEDS, name_of
 from cod_harness.errors import InputError
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 _HEADER = """\
 # The shipped ladder: character-level Llama models trained by cod_harness.demo.train. Three seeds
-# a rung, averaged as neighbouring checkpoints are; the target has {ratio:.1f} times the compute of
-# the largest rung. `loss` is the mean cross-entropy of held-out answers, nats a token.
+# a rung and two of the target, averaged as neighbouring checkpoints are; the target has {ratio:.1f}
+# times the compute of the largest rung. `loss` is the mean cross-entropy of the answers of fresh
+# questions, nats a token.
 ladder: shipped
 """
 
@@ -44,17 +45,16 @@ def entry(work: Path, nominal: int, seeds: tuple[int, ...]) -> tuple[str, float]
         f"  loss: {loss:.4f}",
         "  model: cod-tiny",
         f"  model_args: pretrained=checkpoints/{names[0]}",
+        f"  checkpoints: [{', '.join(f'checkpoints/{name}' for name in names)}]",
     ]
-    if len(names) > 1:
-        listed = ", ".join(f"checkpoints/{name}" for name in names)
-        lines.append(f"  checkpoints: [{listed}]")
     return "\n".join(lines) + "\n", 6 * records[0]["parameters"] * tokens
 
 
 def main() -> None:
     work = Path(sys.argv[1])
+    shutil.rmtree(HERE / "checkpoints", ignore_errors=True)  # of a ladder before
     rungs = [entry(work, nominal, SEEDS) for nominal in RUNGS]
-    target, compute = entry(work, TARGET, SEEDS[:1])
+    target, compute = entry(work, TARGET, TARGET_SEEDS)
     text = _HEADER.format(ratio=compute / rungs[-1][1])
     text += "rungs:\n" + "".join(rung for rung, _ in rungs) + "targets:\n" + target
     (HERE / "ladder.yaml").write_text(text)

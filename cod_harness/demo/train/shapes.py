@@ -46,7 +46,7 @@ class Shape:
     @property
     def tokens(self) -> int:
         """Training tokens: 20 a parameter at the largest rung, rising with size to the 0.85."""
-        return round(20 * RUNGS[-1] * (self.parameters / RUNGS[-1]) ** 0.85)
+        return round(20 * RUNGS[-1] * float((self.parameters / RUNGS[-1]) ** 0.85))
 
     @property
     def compute(self) -> float:

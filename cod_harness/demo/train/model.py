@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cod_harness.demo.shapes import CONTEXT, HEADS, LAYERS, VOCABULARY, Shape
+from cod_harness.demo.train.shapes import CONTEXT, HEADS, LAYERS, VOCABULARY, Shape
 
 EPSILON = 1e-5
 ROTARY_BASE = 10_000.0

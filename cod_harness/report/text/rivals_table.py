@@ -1,0 +1,135 @@
+"""Forecasts beside what was then measured, and beside what other methods made of the same runs."""
+
+from __future__ import annotations
+
+import statistics
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cod_harness.report.text.forecast_table import interval_text, percent
+from cod_harness.report.text.grid import UNKNOWN, grid, terminal_width
+
+_LEFT = ("Verdict",)
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Method:
+    """A method's forecasts of one target that was measured. errors: signed, points, by task."""
+
+    name: str
+    errors: Mapping[str, float]
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(map(abs, self.errors.values()))
+
+    @property
+    def largest(self) -> tuple[float, str]:
+        return max((abs(error), task) for task, error in self.errors.items())
+
+
+def rivals_table(
+    document: Mapping[str, Any], target: str, left_out: Sequence[str] = (), width: int | None = None
+) -> str:
+    """What a target was forecast to score, what it scored, and by how much the best rival erred.
+
+    One line per task: forecast, interval, measured accuracy in percent, error in points, verdict,
+    and the error of the one rival whose mean error is smallest; below them the mean sizes of the
+    errors, and in words how the rivals did.
+
+    Args:
+        document: a `cod-forecast/1` document; its first method is the one to look at, the others
+            are the rivals.
+        target: name of the target, measured on every task that is to be shown.
+        left_out: methods that are no rivals.
+        width: columns to fit; that of the terminal if None, and 80 where there is none.
+
+    Returns:
+        Lines without a newline at the end.
+    """
+    width = terminal_width() if width is None else width
+    first, *others = document["settings"]["methods"]
+    entries = [one for one in document["forecasts"] if one["target"] == target]
+    mine = [one for one in entries if one["method"] == first]
+    errors = _Method(first, _errors(mine))
+    rivals = [
+        _Method(name, found)
+        for name in others
+        if name not in left_out
+        and (found := _errors([one for one in entries if one["method"] == name]))
+    ]
+    # A rival that forecasts little errs little: only those that dared as much are compared.
+    rivals = [one for one in rivals if len(one.errors) >= len(errors.errors)] or rivals
+    best = min(rivals, key=lambda one: one.mean, default=_Method("rival", {}))
+    headers = (
+        "Benchmark",
+        "Forecast",
+        "Interval",
+        "Measured",
+        "Error",
+        "Verdict",
+        f"{best.name} errs",
+    )
+    rows = [_cells(one, errors, best) for one in mine]
+    if errors.errors:
+        ending = ["mean size of the error", "", "", "", f"{errors.mean:.1f}", ""]
+        rows.append([*ending, f"{best.mean:.1f}" if best.errors else UNKNOWN])
+    lines = grid(headers, rows, width, _LEFT)
+    return "\n".join([*lines, "", *textwrap.wrap(_sentence(mine, errors, rivals), width)])
+
+
+def _errors(entries: Sequence[Entry]) -> dict[str, float]:
+    return {
+        one["task"]: 100 * (one["mean"] - one["observed"])
+        for one in entries
+        if one["mean"] is not None and one["observed"] is not None
+    }
+
+
+def _cells(entry: Entry, mine: _Method, best: _Method) -> list[str]:
+    task = entry["task"]
+    return [
+        task,
+        percent(entry["mean"]),
+        interval_text(entry),
+        percent(entry["observed"]),
+        _points(mine.errors.get(task)),
+        entry["verdict"],
+        _points(best.errors.get(task)),
+    ]
+
+
+def _points(error: float | None) -> str:
+    # Adding 0.0 turns a rounded -0.0 into 0.0.
+    return UNKNOWN if error is None else f"{round(error, 1) + 0.0:+.1f}"
+
+
+def _sentence(entries: Sequence[Entry], mine: _Method, rivals: Sequence[_Method]) -> str:
+    """The outcome in one sentence, whatever it is."""
+    if not mine.errors:
+        return f"{mine.name} forecast nothing that was measured."
+    size, worst = mine.largest
+    inside = sum(
+        one["low"] - 1e-9 <= one["observed"] <= one["high"] + 1e-9
+        for one in entries
+        if one["task"] in mine.errors and one["low"] is not None
+    )
+    said = (
+        f"From the smaller models alone {mine.name} forecast {len(mine.errors)} of {len(entries)} "
+        f"benchmarks with a mean error of {mine.mean:.1f} points, at most {size:.1f} ({worst}); "
+        f"{inside} of {len(mine.errors)} intervals hold what was measured"
+    )
+    if not rivals:
+        return f"{said}."
+    means = sorted((one.mean, one.name) for one in rivals)
+    better = sum(mean > mine.mean for mean, _ in means)
+    return (
+        f"{said}; {better} of {len(means)} other methods err more on the same runs, the best of "
+        f"them in hindsight ({means[0][1]}) by {means[0][0]:.1f} points, the median one by "
+        f"{statistics.median(mean for mean, _ in means):.1f}, the worst ({means[-1][1]}) by "
+        f"{means[-1][0]:.1f}."
+    )
