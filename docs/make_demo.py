@@ -1,11 +1,12 @@
 """Write docs/demo.txt and docs/demo.png from the files of a demo: `python docs/make_demo.py OUT`.
 
-OUT is what `cod-harness demo --output_path OUT` has filled. The text is what the demo ends with, the
-picture the page's eight curves.
+OUT is what `cod-harness demo --output_path OUT` has filled. The text is what the demo ends with,
+the picture the page's eight curves.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,6 @@ _SCALE = 2.0
 
 def curves(document: dict[str, Any]) -> bytes:
     """The accuracy charts of all tasks in one PNG."""
-    import json
-
     import altair
     import vl_convert
 

@@ -88,13 +88,16 @@ def show(folder: Path, ladder: Ladder) -> None:
 def ending(document: Mapping[str, Any], ladder: Ladder) -> str:
     """What the demo ends with: what was done, the table, and what came out in a sentence."""
     from cod_harness.report.text.rivals_table import rivals_table
+    from cod_harness.report.text.sentences import distance
 
-    (target,), largest = ladder.targets, ladder.rungs[-1]
+    (target,) = ladder.targets
+    first = document["forecasts"][0]
+    times = distance(first, document["tasks"][first["task"]])
     said = (
-        f"{len(ladder.rungs)} models of {ladder.rungs[0].name} to {largest.name} parameters "
-        f"forecast one of {target.name}, trained with {target.compute / largest.compute:.1f} times "
-        "the compute of the largest. Percent, 90 % intervals; measured is what that model scored, "
-        "run for this comparison only; last, the errors of the best other method."
+        f"{len(ladder.rungs)} models of {ladder.rungs[0].name} to {ladder.rungs[-1].name} "
+        f"parameters forecast one of {target.name}, trained with {times:.1f} times the compute of "
+        "the largest. Percent, 90 % intervals; measured is what that model scored, run for this "
+        "comparison only; last, the errors of the best other method."
     )
     table = rivals_table(document, target.name, left_out=(PAPER_METHOD,))
     return "\n".join([*textwrap.wrap(said, 80), "", table])
