@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cod_harness.evaluation.forecasts import document_text, forecast_document
+from cod_harness.documents.writing import json_text
+from cod_harness.evaluation.forecasts import forecast_ladder
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.report.page.page import page
@@ -82,12 +83,12 @@ def main() -> None:
     asked = parser.parse_args()
     rates, ladder = made_up(asked.questions, asked.tasks, asked.rungs)
     begun = time.monotonic()
-    document = forecast_document(rates, ladder)
+    record = forecast_ladder(rates, ladder).with_curves()
     print(f"forecast   {time.monotonic() - begun:8.1f} s")
-    print(f"JSON       {len(document_text(document).encode()) / 1e6:8.2f} MB")
-    page(document)  # the first one puts the drawing library together
+    print(f"JSON       {len(json_text(record).encode()) / 1e6:8.2f} MB")
+    page(record)  # the first one puts the drawing library together
     begun = time.monotonic()
-    text = page(document)
+    text = page(record)
     print(f"page       {time.monotonic() - begun:8.1f} s, {len(text.encode()) / 1e6:.2f} MB")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "page.html"

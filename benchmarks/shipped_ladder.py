@@ -27,12 +27,11 @@ from cod_harness.demo import skills
 from cod_harness.demo.numpy_llama import NumpyLlama, nucleus
 from cod_harness.demo.tasks import TASKS
 from cod_harness.engine import METHODS
-from cod_harness.evaluation.backtest import backtest_document
+from cod_harness.evaluation.backtest import backtest_ladder
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.rate_table import checked
 from cod_harness.ladder.read_ladder import read_ladder
-from cod_harness.report.text.backtest_table import backtest_table
 
 SHIPPED = Path(skills.__file__).parent / "ladder.yaml"
 TOP_P = 0.7
@@ -190,38 +189,37 @@ def as_captured(
 
 
 def forecasts(ladder: Ladder, rates: PassRates) -> None:
-    document = backtest_document(rates, ladder, list(METHODS), processes=2)
+    record = backtest_ladder(rates, ladder, processes=2)
     for role, title in (("rung", "Rungs, rolling"), ("target", "Target")):
-        rows = [row for row in document["rows"] if row["role"] == role]
+        rows = [row for row in record.rows if row.role == role]
         if not rows:
             continue
         print(f"\n{title}: absolute error in points")
         print("method        mean   max  inside  width  made  ok")
         for method in METHODS:
-            mine = [row for row in rows if row["method"] == method]
-            made = [row for row in mine if row["error"] is not None]
+            made = [row for row in rows if row.method == method and row.error is not None]
             if not made:
                 print(f"{method:<11} no forecast")
                 continue
-            size = np.array([abs(row["error"]) for row in made])
-            inside = sum(row["low"] <= row["observed"] <= row["high"] for row in made)
-            width = np.median([100 * (row["high"] - row["low"]) for row in made])
-            fine = sum(row["verdict"] == "ok" for row in made)
+            size = np.array([abs(row.error) for row in made])
+            inside = sum(row.low <= row.observed <= row.high for row in made)
+            width = np.median([100 * (row.high - row.low) for row in made])
+            fine = sum(row.verdict == "ok" for row in made)
             print(
                 f"{method:<11} {size.mean():6.2f} {size.max():5.1f} {inside:4}/{len(made):<3}"
                 f"{width:5.1f} {len(made):5} {fine:3}"
             )
     print("\nThe target by cod, percent")
-    for row in document["rows"]:
-        if row["role"] == "target" and row["method"] == "cod":
-            error = "    -" if row["error"] is None else f"{row['error']:+5.1f}"
+    for row in record.rows:
+        if row.role == "target" and row.method == "cod":
+            told = "none" if row.forecast is None else f"{100 * row.forecast:.1f}"
+            error = "-" if row.error is None else f"{row.error:+.1f}"
+            interval = "" if row.low is None else f"[{100 * row.low:.1f}, {100 * row.high:.1f}]"
             print(
-                f"{row['task'][5:]:<10} {100 * row['forecast']:5.1f}"
-                f" [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
-                f" measured {100 * row['observed']:5.1f} error {error} {row['verdict']}",
-                "; ".join(row["reasons"]),
+                f"{row.task[5:]:<10} {told:>5} {interval:<14} measured {100 * row.observed:5.1f} "
+                f"error {error:>5} {row.verdict}",
+                "; ".join(row.reasons),
             )
-    print("\n" + backtest_table(document, by=("target",), width=120))
 
 
 def main() -> None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cod_harness.evaluation.records.forecast import Forecasts
 
 HERE = Path(__file__).parent
 _COLUMNS = 4
@@ -17,7 +20,7 @@ _SIZE = (230, 170)  # of one curve
 _SCALE = 2.0
 
 
-def curves(document: dict[str, Any]) -> bytes:
+def curves(record: Forecasts) -> bytes:
     """The accuracy charts of all tasks in one PNG."""
     import altair
     import vl_convert
@@ -25,12 +28,10 @@ def curves(document: dict[str, Any]) -> bytes:
     from cod_harness.report.charts.forecast import accuracy_chart
     from cod_harness.report.charts.theme import COLOURS, concrete
 
-    method = document["settings"]["methods"][0]
+    method = record.settings.methods[0]
     charts = []
-    for task, about in document["tasks"].items():
-        entries = [
-            one for one in document["forecasts"] if (one["task"], one["method"]) == (task, method)
-        ]
+    for task, about in record.tasks.items():
+        entries = [one for one in record.forecasts if (one.task, one.method) == (task, method)]
         chart = accuracy_chart(about, entries)
         if chart is not None:
             charts.append(chart.properties(title=task, width=_SIZE[0], height=_SIZE[1]))
@@ -50,8 +51,8 @@ def main() -> None:
     made = make_forecast(Path(sys.argv[1]), ladder, methods=list(METHODS))
     if made is None:
         sys.exit(f"{sys.argv[1]}: no demo has been run into it")
-    (HERE / "demo.txt").write_text(ending(made.document, ladder) + "\n", encoding="utf-8")
-    (HERE / "demo.png").write_bytes(curves(made.document))
+    (HERE / "demo.txt").write_text(ending(made.record, ladder) + "\n", encoding="utf-8")
+    (HERE / "demo.png").write_bytes(curves(made.record))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
 from cod_harness import __version__
 from cod_harness.errors import InputError
+from cod_harness.faults import told
 from cod_harness.messages import QUIET, VERBOSE, messages
+from cod_harness.parent import Ended, end_with_parent_named, ended_like_interrupted
+from cod_harness.streams import patient_streams
 
 _ABOUT = """\
 Forecast what a big model will score on benchmarks, from a ladder of small ones.
@@ -16,6 +20,8 @@ Forecast what a big model will score on benchmarks, from a ladder of small ones.
   cod-harness run ARGS --cod LADDER.yaml     an lm_eval run that also captures pass rates
   cod-harness ladder LADDER.yaml --tasks T --output_path OUT
                                              that for every model of a ladder, then the forecast
+  cod-harness status OUT                     where a ladder's jobs are
+  cod-harness cancel OUT                     end them
   cod-harness forecast OUT --ladder LADDER.yaml
                                              forecasts from pass rates captured before
   cod-harness backtest OUT --ladder LADDER.yaml
@@ -46,11 +52,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         if flag in words and words[0] not in _OTHERS_FLAGS:
             words.remove(flag)
             loudness = _LOUDNESS[flag]
-    with messages(loudness):
-        return _done(words)
+    end_with_parent_named()
+    with patient_streams() as out, messages(loudness), ended_like_interrupted():
+        status = _done(words)
+        if out is None:
+            return status
+        out.flush()
+        # Files are written by now. A reader that has gone (`... | head`) is no fault.
+        if out.trouble is None or isinstance(out.trouble, BrokenPipeError):
+            return status
+        print(f"cod-harness: standard output: {out.trouble}", file=sys.stderr)
+        return status or 1
 
 
 def _done(words: Sequence[str]) -> int:
+    """The one boundary of all commands: whatever happens inside ends in a line and a status."""
     command = words[0] if words else "--help"
     try:
         if command in ("-h", "--help"):
@@ -66,9 +82,11 @@ def _done(words: Sequence[str]) -> int:
     except InputError as refusal:
         print(f"cod-harness: {refusal}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # `cod-harness forecast ... | head`
-        sys.stderr.close()
-        return 0
+    except KeyboardInterrupt as stop:
+        print("\ncod-harness: stopped", file=sys.stderr)
+        return 128 + (stop.number if isinstance(stop, Ended) else signal.SIGINT)
+    except Exception as error:
+        return told(error, f"cod-harness {command}")
 
 
 def _main_of(command: str) -> Callable[[Sequence[str]], int]:
@@ -84,6 +102,8 @@ _LOUDNESS = {"--quiet": QUIET, "-q": QUIET, "--verbose": VERBOSE}
 COMMANDS = (
     "run",
     "ladder",
+    "status",
+    "cancel",
     "forecast",
     "backtest",
     "report",

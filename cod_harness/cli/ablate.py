@@ -13,6 +13,7 @@ from cod_harness.arguments import (
     add_sources,
     names,
 )
+from cod_harness.engine.methods import DEFAULT_METHOD, PAPER_METHOD
 from cod_harness.messages import say
 
 
@@ -32,22 +33,25 @@ def main(words: Sequence[str]) -> int:
         help="clustering, law, thresholds, map, anchors (default: all that the ladder allows)",
     )
     parser.add_argument(
-        "--base", metavar="METHOD", default="cod-paper", help="cod-paper (default) or cod"
+        "--base",
+        metavar="METHOD",
+        default=PAPER_METHOD,
+        help=f"{PAPER_METHOD} (default) or {DEFAULT_METHOD}",
     )
     parser.add_argument("--by-task", action="store_true", help="also the error of every forecast")
     add_json(parser)
     add_allow_mismatch(parser)
     asked = parser.parse_args(words)
 
-    from cod_harness.evaluation.ablation import ablation_document
-    from cod_harness.evaluation.forecasts import document_text
-    from cod_harness.ladder.files import date_stamp, write_whole
+    from cod_harness.documents.writing import json_text, write_record
+    from cod_harness.evaluation.ablation import ablate_ladder
+    from cod_harness.ladder.files import write_whole
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.report.text.ablation_table import ablation_table
 
     ladder = read_ladder(asked.ladder)
-    document = ablation_document(
+    ablation = ablate_ladder(
         read_passrates(asked.paths, ladder),
         ladder,
         what=None if asked.what is None else names(asked.what),
@@ -56,16 +60,15 @@ def main(words: Sequence[str]) -> int:
         progress=say,
     )
     if asked.json == "-":
-        sys.stdout.write(document_text(document))
+        sys.stdout.write(json_text(ablation))
         return 0
-    print(ablation_table(document, asked.by_task))
+    print(ablation_table(ablation, asked.by_task))
     written = None
     if asked.json:
-        written = write_whole(asked.json, document_text(document))
+        written = write_whole(asked.json, json_text(ablation))
     elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
-        name = f"cod_ablation_{date_stamp()}.json"
-        written = write_whole(Path(asked.paths[0]) / name, document_text(document))
-    for note in document["settings"]["notes"]:
+        written = write_record(ablation, asked.paths[0])
+    for note in ablation.settings.notes:
         say(note)
     if written:
         say(f"ablations written to {written}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -17,6 +16,8 @@ from cod_harness.arguments import (
     share,
     whole,
 )
+from cod_harness.cores import cores
+from cod_harness.engine.settings import LEVEL
 from cod_harness.errors import InputError
 from cod_harness.messages import say
 
@@ -62,7 +63,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument(
         "--method", metavar="M,...", help="the first is what others are compared to (default: all)"
     )
-    parser.add_argument("--level", metavar="P", default="0.9", help="of the intervals (0.9)")
+    parser.add_argument(
+        "--level", metavar="P", default=str(LEVEL), help=f"of the intervals ({LEVEL:g})"
+    )
     parser.add_argument(
         "--by", metavar="task,target", default="", help="also mean errors per task or hidden model"
     )
@@ -73,8 +76,8 @@ def main(words: Sequence[str]) -> int:
     add_allow_mismatch(parser)
     asked = parser.parse_args(words)
 
-    from cod_harness.evaluation.backtest import backtest_document, write_backtest
-    from cod_harness.evaluation.forecasts import document_text
+    from cod_harness.documents.writing import json_text, write_record
+    from cod_harness.evaluation.backtest import BacktestOptions, backtest_ladder
     from cod_harness.ladder.files import write_whole
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
@@ -88,28 +91,30 @@ def main(words: Sequence[str]) -> int:
             raise InputError(f"--by {name}: there are {' and '.join(BY)}")
     ladder = read_ladder(asked.ladder)
     with progress_bar("backtest", "fit") as progress:
-        document = backtest_document(
+        backtest = backtest_ladder(
             read_passrates(asked.paths, ladder),
             ladder,
-            methods=None if asked.method is None else names(asked.method),
-            holdout=None if asked.holdout is None else whole("--holdout", asked.holdout),
-            level=share("--level", asked.level),
-            allow_mismatch=asked.allow_mismatch,
-            processes=whole("--jobs", asked.jobs) if asked.jobs else os.cpu_count() or 1,
-            progress=progress,
+            BacktestOptions(
+                methods=None if asked.method is None else names(asked.method),
+                holdout=None if asked.holdout is None else whole("--holdout", asked.holdout),
+                level=share("--level", asked.level),
+                allow_mismatch=asked.allow_mismatch,
+            ),
+            processes=whole("--jobs", asked.jobs) if asked.jobs else cores(),
             command=["cod-harness", "backtest", *words],
+            progress=progress,
         )
     if asked.json == "-":
-        sys.stdout.write(document_text(document))
+        sys.stdout.write(json_text(backtest))
         return 0
-    print(backtest_table(document, by))
+    print(backtest_table(backtest, by))
     written = drawn = None
     if asked.json:
-        written = write_whole(asked.json, document_text(document))
+        written = write_whole(asked.json, json_text(backtest))
     elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
-        written = write_backtest(document, asked.paths[0])
-        drawn = page_beside(document, Path(asked.paths[0]))
-    for note in document["settings"]["notes"]:
+        written = write_record(backtest, asked.paths[0])
+        drawn = page_beside(backtest, Path(asked.paths[0]))
+    for note in backtest.settings.notes:
         say(note)
     if written:
         say(f"backtest written to {written}")

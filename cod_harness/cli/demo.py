@@ -7,17 +7,21 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from cod_harness.arguments import ArgumentParser
+from cod_harness.cores import cores
 from cod_harness.demo.tasks import GROUP
-from cod_harness.engine.methods import PAPER_METHOD
+from cod_harness.engine.methods import DEFAULT_METHOD, PAPER_METHOD
 from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.messages import say
 from cod_harness.task_folder import task_folder
+
+if TYPE_CHECKING:
+    from cod_harness.evaluation.records.forecast import Forecasts
 
 LADDER = Path(__file__).parents[1] / "demo" / "ladder.yaml"
 REPEATS = 16
@@ -45,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     # Nothing here is on a hub; two runs at a time share the cores better without BLAS threads.
     offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     os.environ.update(offline)
-    jobs = os.cpu_count() or 1
+    jobs = cores()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -80,24 +84,22 @@ def show(folder: Path, ladder: Ladder) -> None:
     made = make_forecast(folder, ladder, methods=list(METHODS))
     if made is None:
         raise InputError(f"{folder}: too few rungs were measured")
-    print(
-        f"{ending(made.document, ladder)}\n\nCurves, questions, reasons: {made.page or made.path}"
-    )
+    print(f"{ending(made.record, ladder)}\n\nCurves, questions, reasons: {made.page or made.path}")
 
 
-def ending(document: Mapping[str, Any], ladder: Ladder) -> str:
+def ending(record: Forecasts, ladder: Ladder) -> str:
     """What the demo ends with: what was done, the table, and what came out in a sentence."""
     from cod_harness.report.text.rivals_table import rivals_table
     from cod_harness.report.text.sentences import distance
 
     (target,) = ladder.targets
-    first = document["forecasts"][0]
-    times = distance(first, document["tasks"][first["task"]])
+    first = record.forecasts[0]
+    times = distance(first, record.tasks[first.task])
     said = (
         f"{len(ladder.rungs)} models of {ladder.rungs[0].name} to {ladder.rungs[-1].name} "
         f"parameters forecast one of {target.name}, trained with {times:.1f} times the compute of "
         "the largest. Percent, 90 % intervals; measured is what that model scored, run for this "
         "comparison only; last, the errors of the best other method."
     )
-    table = rivals_table(document, target.name, left_out=(PAPER_METHOD,))
+    table = rivals_table(record.forecasts, DEFAULT_METHOD, left_out=(PAPER_METHOD,))
     return "\n".join([*textwrap.wrap(said, 80), "", table])

@@ -16,6 +16,8 @@ from cod_harness.arguments import (
     parsed,
     share,
 )
+from cod_harness.engine.methods import DEFAULT_METHOD
+from cod_harness.engine.settings import LEVEL
 from cod_harness.errors import InputError
 from cod_harness.messages import detail, say
 
@@ -44,8 +46,12 @@ def main(words: Sequence[str]) -> int:
         help="hold checkpoints of a running job against the band: a CSV file with task, compute, "
         "accuracy and, if wanted, name",
     )
-    parser.add_argument("--method", metavar="M,...", default="cod", help="default: cod")
-    parser.add_argument("--level", metavar="P", default="0.9", help="of the interval (0.9)")
+    parser.add_argument(
+        "--method", metavar="M,...", default=DEFAULT_METHOD, help=f"default: {DEFAULT_METHOD}"
+    )
+    parser.add_argument(
+        "--level", metavar="P", default=str(LEVEL), help=f"of the interval ({LEVEL:g})"
+    )
     add_json(parser)
     add_allow_mismatch(parser)
     parser.add_argument(
@@ -56,9 +62,10 @@ def main(words: Sequence[str]) -> int:
     )
     asked = parser.parse_args(words)
 
+    from cod_harness.documents.writing import json_text, write_record
     from cod_harness.evaluation.checkpoints import read_checkpoints
-    from cod_harness.evaluation.forecasts import document_text, forecast_document, write_document
-    from cod_harness.evaluation.transfer import Fit, SavedClusters
+    from cod_harness.evaluation.forecasts import ForecastOptions, forecast_ladder
+    from cod_harness.evaluation.transfer import SavedClusters
     from cod_harness.ladder.files import write_whole
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
@@ -69,42 +76,38 @@ def main(words: Sequence[str]) -> int:
 
     ladder = read_ladder(asked.ladder)
     rates = read_passrates(asked.paths, ladder)
-    fits: list[Fit] = []
+    options = ForecastOptions(
+        methods=names(asked.method),
+        targets=asked.target,
+        compute=_amounts(asked.compute) if asked.compute else None,
+        level=share("--level", asked.level),
+        allow_mismatch=asked.allow_mismatch,
+        clusters=SavedClusters.read(asked.clusters) if asked.clusters else None,
+        checkpoints=read_checkpoints(asked.observed, rates.tasks) if asked.observed else (),
+    )
+    command = ["cod-harness", "forecast", *words]
     begun = time.monotonic()
     with progress_bar("forecast", "task") as progress:
-        document = forecast_document(
-            rates,
-            ladder,
-            methods=names(asked.method),
-            targets=asked.target,
-            compute=_amounts(asked.compute) if asked.compute else None,
-            level=share("--level", asked.level),
-            allow_mismatch=asked.allow_mismatch,
-            clusters=SavedClusters.read(asked.clusters) if asked.clusters else None,
-            checkpoints=read_checkpoints(asked.observed, rates.tasks) if asked.observed else (),
-            on_clusters=lambda evidence, model: fits.append((evidence, model)),
-            command=["cod-harness", "forecast", *words],
-            progress=progress,
-        )
+        made = forecast_ladder(rates, ladder, options, command, progress)
     detail(f"forecasts made in {time.monotonic() - begun:.1f} s")
     if asked.save_clusters:
-        method = document["settings"]["clusters_of"]
-        SavedClusters.of(rates, ladder, method, fits).write(asked.save_clusters)
+        made.clusters().write(asked.save_clusters)
     if asked.json == "-":
-        sys.stdout.write(document_text(document))
+        sys.stdout.write(json_text(made.record))
         return 0
     ranged = asked.observed or ":" in (asked.compute or "")
     if ranged:
-        print(curve_table(document))
+        print(curve_table(made.record.forecasts))
     else:
-        print_forecast(document)
+        print_forecast(made.record.forecasts)
     written = drawn = None
     if asked.json:
-        written = write_whole(Path(asked.json), document_text(document))
+        written = write_whole(Path(asked.json), json_text(made.with_curves()))
     elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
-        written = write_document(document, Path(asked.paths[0]))
-        drawn = page_beside(document, Path(asked.paths[0]))
-    for note in document["settings"].get("notes", []):
+        folder, record = Path(asked.paths[0]), made.with_curves()
+        written = write_record(record, folder)
+        drawn = page_beside(record, folder)
+    for note in made.record.settings.notes:
         say(note)
     if written:
         say(f"forecast written to {written}")

@@ -58,6 +58,12 @@ def parser() -> ArgumentParser:
         action="store_true",
         help="score tasks that run programs; HF_ALLOW_CODE_EVAL=1 is needed as well",
     )
+    made.add_argument(
+        "--confirm_run_task_code",
+        action="store_true",
+        help="score with Python functions of task definitions too, yours and the harness's, that "
+        "nobody vetted against texts of somebody else",
+    )
     made.add_argument("--jobs", metavar="N", help="processes at a time; default: all cores")
     made.add_argument(
         "--column",
@@ -108,6 +114,7 @@ def main(words: Sequence[str]) -> int:
         columns=TableColumns.parsed(asked.column, asked.constant),
         include_paths=folders,
         run_code=asked.confirm_run_unsafe_code,
+        task_code=asked.confirm_run_task_code,
         allow_mismatch=asked.allow_mismatch,
         processes=whole("--jobs", asked.jobs) if asked.jobs else None,
     )

@@ -13,14 +13,14 @@ from cod_harness.messages import say
 from cod_harness.progress import progress_bar
 
 if TYPE_CHECKING:
-    from cod_harness.evaluation.forecasts import Document
+    from cod_harness.evaluation.records.forecast import Forecasts
 
 
 @dataclass(frozen=True)
 class Made:
     """A forecast that has been made and written. page: None where none could be drawn."""
 
-    document: Document
+    record: Forecasts
     path: Path
     page: Path | None
 
@@ -39,7 +39,7 @@ class Outlook:
         if trackers.open_runs():
             self._made = make_forecast(folder, ladder, self._allow_mismatch)
             if self._made is not None:
-                trackers.log(self._made.document, self._made.page)
+                trackers.log(self._made.record, self._made.page)
 
     def show(self, folder: Path, ladder: Ladder) -> None:
         """The forecast's files and table; nothing while there are too few rungs."""
@@ -59,8 +59,9 @@ def make_forecast(
     None while fewer rungs have been measured than a forecast needs, or if the ladder names no
     target. Raises InputError where the pass rates cannot be used.
     """
-    from cod_harness.engine.measurements import MIN_RUNGS
-    from cod_harness.evaluation.forecasts import forecast_document, write_document
+    from cod_harness.documents.writing import write_record
+    from cod_harness.engine.settings import MIN_RUNGS
+    from cod_harness.evaluation.forecasts import ForecastOptions, forecast_ladder
     from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.ladder.store import stores_in
     from cod_harness.report.page.beside import page_beside
@@ -77,24 +78,17 @@ def make_forecast(
     command = ["cod-harness", "forecast", str(folder), "--ladder", str(ladder.path or ladder.name)]
     command += ["--allow-mismatch"] if allow_mismatch else []
     with progress_bar("forecast", "task") as progress:
-        document = forecast_document(
-            rates,
-            ladder,
-            methods,
-            allow_mismatch=allow_mismatch,
-            command=command,
-            progress=progress,
-        )
-    path = write_document(document, folder)
-    return Made(document, path, page_beside(document, folder))
+        options = ForecastOptions(methods=tuple(methods), allow_mismatch=allow_mismatch)
+        record = forecast_ladder(rates, ladder, options, command, progress).with_curves()
+    return Made(record, write_record(record, folder), page_beside(record, folder))
 
 
 def show(made: Made) -> None:
     """The table on standard output, notes and files on standard error."""
     from cod_harness.report.text.terminal import print_forecast
 
-    print_forecast(made.document)
-    for note in made.document["settings"].get("notes", []):
+    print_forecast(made.record.forecasts)
+    for note in made.record.settings.notes:
         say(note)
     say(f"forecast written to {made.path}")
     if made.page:

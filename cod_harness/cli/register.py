@@ -30,28 +30,29 @@ def main(words: Sequence[str]) -> int:
     asked = parser.parse_args(words)
 
     from cod_harness.documents import register
-    from cod_harness.documents.reading import FORECAST, read_document
+    from cod_harness.documents.reading import read_document
+    from cod_harness.evaluation.records.forecast import Forecasts
 
-    document = read_document(asked.document, [FORECAST])
+    read = read_document(asked.document, Forecasts)
     path = Path(asked.register or register.DEFAULT_REGISTER)
-    body = register.forecast_body(document)
+    body = register.registered(read)
     if not asked.again and path.exists() and path.stat().st_size:
         for entry in register.read_register(path):
-            if entry.get("hashes", {}).get("document") == body["hashes"]["document"]:
+            if register.says(entry, body):
                 raise InputError(
-                    f"{asked.document}: is entry {entry['entry']} of {path} already; give --again "
+                    f"{asked.document}: is entry {entry.number} of {path} already; give --again "
                     "to register it once more"
                 )
-    entry = register.append(path, register.FORECAST, body)
-    known = sorted({one["task"] for one in document["forecasts"] if one["observed"] is not None})
+    entry = register.append(path, body)
+    known = sorted({one.task for one in read.record.forecasts if one.observed is not None})
     if known:
         say(
             f"note: {', '.join(known)}: measured already when this was registered; the entry "
             "cannot show foresight"
         )
-    made = sum(one["mean"] is not None for one in body["forecasts"])
+    made = sum(one.mean is not None for one in body.forecasts)
     print(
-        f"entry {entry['entry']} of {path}: forecasts {made}, abstentions "
-        f"{len(body['forecasts']) - made}\n{entry['hash']}"
+        f"entry {entry.number} of {path}: forecasts {made}, abstentions "
+        f"{len(body.forecasts) - made}\n{entry.hash}"
     )
     return 0

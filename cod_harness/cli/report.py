@@ -40,16 +40,16 @@ def main(words: Sequence[str]) -> int:
     )
     asked = parser.parse_args(words)
 
-    from cod_harness.documents.reading import BACKTEST, found, read_document
+    from cod_harness.documents.reading import found, read_document
+    from cod_harness.evaluation.records.forecast import Forecasts
     from cod_harness.ladder.files import write_whole
 
-    document = read_document(asked.document)
-    if document["schema"] == BACKTEST and (asked.markdown or asked.with_questions):
-        flag = "--markdown" if asked.markdown else "--with-questions"
-        raise InputError(f"{flag}: {asked.document} is a backtest; give a forecast")
+    document = read_document(asked.document).record
     if asked.markdown:
         from cod_harness.report.text.markdown import markdown
 
+        if not isinstance(document, Forecasts):
+            raise _no_forecast("--markdown", asked.document)
         if asked.markdown == "-":
             sys.stdout.write(markdown(document))
         else:
@@ -70,12 +70,18 @@ def main(words: Sequence[str]) -> int:
     if asked.with_questions:
         from cod_harness.report.page.question_texts import question_texts
 
+        if not isinstance(document, Forecasts):
+            raise _no_forecast("--with-questions", asked.document)
         texts = question_texts(document, asked.with_questions)
     if asked.output:
         _told(write_whole(asked.output, page(document, texts)))
     else:
         _told(write_page(document, found(asked.document).parent, texts))
     return 0
+
+
+def _no_forecast(flag: str, path: str) -> InputError:
+    return InputError(f"{flag}: {path} is a backtest; give a forecast")
 
 
 def _told(what: str | Path, verb: str = "written to ") -> None:

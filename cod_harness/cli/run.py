@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-import traceback
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from cod_harness.cli.outlook import Outlook
 from cod_harness.errors import InputError
+from cod_harness.faults import told
 from cod_harness.harness.capture import flags
 from cod_harness.harness.capture.capture import Capture
 from cod_harness.harness.capture.hooks import installed
@@ -25,7 +28,15 @@ def main(argv: Sequence[str]) -> int:
     try:
         options, rest = flags.take(argv)
         capture = Capture(options, Outlook(options.allow_mismatch))
-        _run_harness(rest, capture)
+        with _ended_in_order():
+            _run_harness(rest, capture)
+    except _AskedToEnd:
+        print(
+            "cod-harness: asked to end (time limit, preemption or cancelling) before it was "
+            "through; run it again",
+            file=sys.stderr,
+        )
+        return 128 + signal.SIGTERM
     except InputError as refusal:
         print(f"cod-harness: {refusal}", file=sys.stderr)
         return 2
@@ -34,12 +45,32 @@ def main(argv: Sequence[str]) -> int:
     except Exception as error:
         # Before anything is asked of a model: an unknown task, a path that is not there.
         if capture.started or not isinstance(error, (ValueError, KeyError, OSError, ImportError)):
-            traceback.print_exc()
-            return 1
+            return told(error, "cod-harness run")
         what = " ".join(str(error).split()) or type(error).__name__
         print(f"cod-harness: lm_eval refuses the run: {what}", file=sys.stderr)
         return 2
     return capture.finish()
+
+
+class _AskedToEnd(BaseException):
+    """SIGTERM: not an Exception, which the harness catches in places."""
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM unwind what runs inside, so that files and child processes are seen to."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def asked(*_: object) -> None:
+        raise _AskedToEnd
+
+    before = signal.signal(signal.SIGTERM, asked)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run_harness(rest: Sequence[str], capture: Capture) -> None:

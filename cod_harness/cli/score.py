@@ -38,9 +38,11 @@ def main(words: Sequence[str]) -> int:
 
     from cod_harness.documents import register, score
     from cod_harness.documents.measured import read_results
-    from cod_harness.evaluation.forecasts import document_text
+    from cod_harness.documents.writing import json_text
+    from cod_harness.evaluation.records.base import provenance
+    from cod_harness.evaluation.records.score import Scores
     from cod_harness.ladder.files import write_whole
-    from cod_harness.report.text.grid import terminal_width
+    from cod_harness.report.text.score_table import score_table
 
     entries = register.read_register(asked.register, asked.expect)
     rows, notes = score.score_rows(entries, read_results(asked.results), asked.target)
@@ -51,18 +53,24 @@ def main(words: Sequence[str]) -> int:
         )
     before = score.all_rows(entries, [])
     every = score.all_rows(entries, rows)
-    document = score.score_document(str(asked.register), rows, every, notes, asked.as_is)
+    scores = Scores(
+        register=str(asked.register),
+        rows=tuple(rows),
+        calibration=score.calibration(every, asked.as_is),
+        notes=tuple(notes),
+        **provenance(),
+    )
     recorded = None
     if every != before:
-        recorded = register.append(asked.register, register.SCORE, {"scores": rows})
+        recorded = register.append(asked.register, register.RegisteredScores(scores=tuple(rows)))
     if asked.json == "-":
-        sys.stdout.write(document_text(document))
+        sys.stdout.write(json_text(scores))
         return 0
-    print(score.score_table(document, terminal_width()))
+    print(score_table(scores))
     for note in notes:
         say(note)
     if asked.json:
-        say(f"scores written to {write_whole(asked.json, document_text(document))}")
+        say(f"scores written to {write_whole(asked.json, json_text(scores))}")
     if recorded:
-        say(f"scores are entry {recorded['entry']} of {asked.register}: {recorded['hash']}")
+        say(f"scores are entry {recorded.number} of {asked.register}: {recorded.hash}")
     return 0

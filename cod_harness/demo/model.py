@@ -35,6 +35,7 @@ class TinyModel(LM):
             raise InputError(f"cod-tiny: pretrained={pretrained}: no such folder")
         self.network = NumpyLlama(Path(pretrained))
         self.seed = int(seed)
+        self.drawn: dict[str, int] = {}  # prompt -> samples it had before; the next ones follow
         self.max_gen_toks = int(max_gen_toks)
 
     @property
@@ -44,7 +45,8 @@ class TinyModel(LM):
     def _uniforms(self, prompt: str, repeats: int, steps: int) -> np.ndarray[Any, Any]:
         digest = hashlib.sha256(f"{self.seed}\0{prompt}".encode()).digest()
         source = np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
-        return source.random((repeats, steps))
+        drawn = self.drawn.get(prompt, 0)
+        return source.random((drawn + repeats, steps))[drawn:]
 
     def _sampling(self, settings: dict[str, Any]) -> Sampling:
         until = settings.get("until") or ()

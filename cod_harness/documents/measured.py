@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cod_harness.documents.reading import read_json
+from cod_harness.documents.register import RegisteredTask
 from cod_harness.errors import InputError
 
 _REMEDY = "name a results_*.json that lm-eval wrote, or its folder"
@@ -65,7 +66,7 @@ def read_results(paths: Sequence[str | Path]) -> list[Results]:
     return sorted(read, key=lambda one: (one.date or never, str(one.path)))
 
 
-def measured(results: Results, task: str, about: Mapping[str, Any]) -> Measured | str:
+def measured(results: Results, task: str, about: RegisteredTask) -> Measured | str:
     """The accuracy on a task that a forecast was made for; why there is none, in words.
 
     Args:
@@ -76,12 +77,12 @@ def measured(results: Results, task: str, about: Mapping[str, Any]) -> Measured 
     scores = results.content["results"].get(task)
     if not isinstance(scores, Mapping):
         return f"{results.path.name}: has no results on {task}"
-    key = f"{about['metric']},{about['filter'] or 'none'}"
+    key = f"{about.metric},{about.filter or 'none'}"
     captured = ((results.content.get("cod") or {}).get("tasks") or {}).get(task) or {}
-    same = (captured.get("metric"), captured.get("filter")) == (about["metric"], about["filter"])
+    same = (captured.get("metric"), captured.get("filter")) == (about.metric, about.filter)
     if same and _fraction(captured.get("rate")):
         return Measured(float(captured["rate"]), "pass rate", _difference(results, task, about))
-    if not about["metric"]:
+    if not about.metric:
         return f"{task}: the forecast does not say its metric, so no value can be picked"
     value: Any = scores.get(key)
     if not _fraction(value):
@@ -92,7 +93,7 @@ def measured(results: Results, task: str, about: Mapping[str, Any]) -> Measured 
             f"{', '.join(others) or 'no scores'}"
         )
     differs = _difference(results, task, about)
-    if not about["samples"]:
+    if not about.samples:
         differs = (
             f"the forecast is of the mean probability of the right option, {key} is the share of "
             "questions where it is the likeliest" + (f"; {differs}" if differs else "")
@@ -100,20 +101,20 @@ def measured(results: Results, task: str, about: Mapping[str, Any]) -> Measured 
     return Measured(float(value), key, differs)
 
 
-def _difference(results: Results, task: str, about: Mapping[str, Any]) -> str:
+def _difference(results: Results, task: str, about: RegisteredTask) -> str:
     """What was run otherwise than on the ladder, as far as both sides tell."""
-    content = results.content
+    content, run = results.content, about.run
     found = []
     pairs = [
-        ("version", about.get("version"), (content.get("versions") or {}).get(task)),
-        ("few-shot examples", about.get("num_fewshot"), (content.get("n-shot") or {}).get(task)),
+        ("version", run.get("version"), (content.get("versions") or {}).get(task)),
+        ("few-shot examples", run.get("num_fewshot"), (content.get("n-shot") or {}).get(task)),
     ]
     config = (content.get("configs") or {}).get(task) or {}
-    wanted, used = about.get("generation_kwargs") or {}, config.get("generation_kwargs") or {}
+    wanted, used = run.get("generation_kwargs") or {}, config.get("generation_kwargs") or {}
     if wanted and used:
         pairs += [(key, wanted.get(key), used.get(key)) for key in _SAMPLING]
     count = (content.get("n-samples") or {}).get(task) or {}
-    pairs.append(("questions", about.get("questions"), count.get("effective")))
+    pairs.append(("questions", about.questions, count.get("effective")))
     for name, ladder, here in pairs:
         if ladder is not None and here is not None and ladder != here:
             found.append(f"{name} {here} here, {ladder} on the ladder")

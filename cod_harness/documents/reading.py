@@ -1,43 +1,72 @@
-"""Reading a document of ours back: a forecast or a backtest, checked against its schema."""
+"""Reading a document of ours back into the record that was written, checked on the way."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
+import msgspec
+
+from cod_harness.documents.strict_json import parsed_json
+from cod_harness.documents.writing import PREFIXES
 from cod_harness.errors import InputError
+from cod_harness.evaluation.records.backtest import Backtest
+from cod_harness.evaluation.records.base import Record, schema_name
+from cod_harness.evaluation.records.forecast import Forecasts
 
-FORECAST, BACKTEST = "cod-forecast/1", "cod-backtest/1"
-_WRITTEN_BY = {FORECAST: "cod-harness forecast", BACKTEST: "cod-harness backtest"}
-_LONGEST = 160  # characters of a schema's complaint
+_WRITTEN_BY: dict[type[Record], str] = {
+    Forecasts: "cod-harness forecast",
+    Backtest: "cod-harness backtest",
+}
 
 
-def read_document(
-    path: str | os.PathLike[str], kinds: Sequence[str] = (FORECAST, BACKTEST)
-) -> dict[str, Any]:
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, eq=False)
+class Read(Generic[R]):
+    """A document: the record, and the JSON as it lies on disk."""
+
+    record: R
+    content: dict[str, Any]
+
+
+@overload
+def read_document(path: str | os.PathLike[str]) -> Read[Forecasts] | Read[Backtest]: ...
+
+
+@overload
+def read_document(path: str | os.PathLike[str], kind: type[R]) -> Read[R]: ...
+
+
+def read_document(path: str | os.PathLike[str], kind: type[Record] | None = None) -> Read[Any]:
     """The document in a file; of a folder, the newest forecast in it.
 
     Args:
         path: the JSON file, or an output folder.
-        kinds: values of `schema` that will do.
+        kind: the only kind that will do; None for a forecast or a backtest.
 
     Raises:
-        InputError: no such file, no JSON, or no document of these kinds.
+        InputError: no such file, no JSON, or no such document.
     """
     path = found(path)
+    kinds = [kind] if kind else list(_WRITTEN_BY)
+    by_name = {schema_name(kind): kind for kind in kinds}
     wanted = " or ".join(f"`{_WRITTEN_BY[kind]} --json`" for kind in kinds)
-    document = read_json(path, f"name a file written by {wanted}")
-    kind = document.get("schema") if isinstance(document, dict) else None
-    if kind not in kinds:
+    content = read_json(path, f"name a file written by {wanted}")
+    name = content.get("schema") if isinstance(content, dict) else None
+    if not isinstance(name, str) or name not in by_name:
         raise InputError(
-            f"{path}: its `schema` is {kind!r}, not {' or '.join(kinds)}; name a file written by "
-            f"{wanted}"
+            f"{path}: its `schema` is {name!r}, not {' or '.join(by_name)}; name a file written "
+            f"by {wanted}"
         )
-    _check(path, document)
-    return dict(document)
+    try:
+        return Read(msgspec.convert(content, by_name[name]), content)
+    except (msgspec.ValidationError, OverflowError, RecursionError) as error:
+        raise InputError(f"{path}: {error}; write the file again") from None
 
 
 def found(path: str | os.PathLike[str]) -> Path:
@@ -45,10 +74,11 @@ def found(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if not path.is_dir():
         return path
-    inside = sorted(path.glob("cod_forecast_*.json"))
+    prefix = PREFIXES[Forecasts]
+    inside = sorted(path.glob(f"{prefix}*.json"))
     if not inside:
         raise InputError(
-            f"{path}: no cod_forecast_*.json in this folder; `cod-harness forecast` writes one"
+            f"{path}: no {prefix}*.json in this folder; `cod-harness forecast` writes one"
         )
     return inside[-1]
 
@@ -56,7 +86,7 @@ def found(path: str | os.PathLike[str]) -> Path:
 def read_json(path: Path, remedy: str) -> Any:
     """The JSON in a file; InputError, ending in the remedy, where there is none."""
     try:
-        return json.loads(path.read_text("utf-8"))
+        return parsed_json(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; {remedy}") from None
     except OSError as error:
@@ -65,20 +95,5 @@ def read_json(path: Path, remedy: str) -> Any:
         raise InputError(f"{path}: is no text; {remedy}") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: no JSON: {error.msg}; {remedy}") from None
-
-
-def _check(path: Path, document: dict[str, Any]) -> None:
-    import jsonschema
-
-    from cod_harness.evaluation import backtest
-    from cod_harness.evaluation import forecasts as forecast
-
-    schema = forecast.schema() if document["schema"] == FORECAST else backtest.schema()
-    error = jsonschema.exceptions.best_match(
-        jsonschema.Draft202012Validator(schema).iter_errors(document)
-    )
-    if error is not None:
-        said = " ".join(error.message.split())
-        said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
-        place = error.json_path.removeprefix("$.")
-        raise InputError(f"{path}: {place}: {said}; write the file again")
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; {remedy}") from None

@@ -11,20 +11,34 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from msgspec import UNSET
+
+from cod_harness.documents.reading import Read
+from cod_harness.documents.register_file import add_line, content_of, lines_of, locked
+from cod_harness.documents.writing import plain
+from cod_harness.engine.verdicts import Verdict
 from cod_harness.errors import InputError
+from cod_harness.evaluation.records.base import (
+    Count,
+    Fraction,
+    Level,
+    Name,
+    Positive,
+    Record,
+    Size,
+)
+from cod_harness.evaluation.records.forecast import Forecasts
+from cod_harness.evaluation.records.score import ScoreRow
 
 SCHEMA = "cod-register/1"
-FORECAST, SCORE = "forecast", "score"
 DEFAULT_REGISTER = "cod_register.jsonl"
-
-Entry = Mapping[str, Any]
-Document = Mapping[str, Any]
 
 _REMEDY = "restore the file from version control; entries are only ever added"
 
@@ -32,48 +46,135 @@ _REMEDY = "restore the file from version control; entries are only ever added"
 def digest(value: Any) -> str:
     """SHA-256 of a value in one spelling of JSON: sorted keys, no spaces."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def forecast_body(document: Document) -> dict[str, Any]:
-    """What an entry says of a `cod-forecast/1` document: forecasts, and hashes of the rest."""
-    settings = {key: value for key, value in document["settings"].items() if key != "command"}
-    return {
-        "ladder": document["ladder"]["name"],
-        "created": document["created"],
-        "forecasts": [
-            {key: entry[key] for key in (
-                "task", "target", "compute", "method", "mean", "low", "high", "level", "verdict",
-            )}
-            for entry in document["forecasts"]
-        ],
-        "tasks": {
-            name: {
-                "metric": task["metric"], "filter": task["filter"], "samples": task["samples"],
-                "questions": task["questions"], **_run_settings(document, name),
-            }
-            for name, task in document["tasks"].items()
+class RegisteredForecast(Record, frozen=True, kw_only=True):
+    """What an entry says of one forecast."""
+
+    task: Name
+    target: Name
+    compute: Positive
+    method: Name
+    mean: Fraction | None
+    low: Fraction | None
+    high: Fraction | None
+    level: Level
+    verdict: Verdict
+
+
+class RegisteredTask(Record, frozen=True, kw_only=True):
+    """What was forecast on a task, and how it was run on the ladder, where that is known."""
+
+    metric: str
+    filter: str
+    samples: Count | Size
+    questions: Count
+    version: Any = UNSET
+    num_fewshot: Any = UNSET
+    generation_kwargs: Any = UNSET
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """How it was run, as far as that is known."""
+        about = {name: getattr(self, name) for name in _RUN_SETTINGS}
+        return {name: value for name, value in about.items() if value is not UNSET}
+
+
+_RUN_SETTINGS = ("version", "num_fewshot", "generation_kwargs")
+
+
+class Hashes(Record, frozen=True, kw_only=True):
+    """Of the whole document and of parts of it, as they lay on disk."""
+
+    document: str
+    ladder: str
+    settings: str
+    rates: str | None
+
+
+class RegisteredForecasts(Record, frozen=True, kw_only=True):
+    """What an entry says of a document of forecasts, and hashes of the rest."""
+
+    ladder: str
+    created: str
+    forecasts: tuple[RegisteredForecast, ...]
+    tasks: dict[str, RegisteredTask]
+    hashes: Hashes
+    versions: dict[str, str]
+
+
+class RegisteredScores(Record, frozen=True, kw_only=True):
+    """What an entry says of results that came in."""
+
+    scores: tuple[ScoreRow, ...]
+
+
+Body = RegisteredForecasts | RegisteredScores
+_BODIES: dict[str, type[Body]] = {"forecast": RegisteredForecasts, "score": RegisteredScores}
+_KINDS = {body: kind for kind, body in _BODIES.items()}
+_HEAD = ("schema", "entry", "kind", "date")
+_TAIL = ("previous", "hash")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of a register.
+
+    Attributes:
+        number: of the line, from 1.
+        date: when it was added, ISO 8601 with offset.
+        previous: hash of the entry before it; None for the first.
+        hash: its own, over everything else in it.
+        body: what it says.
+    """
+
+    number: int
+    date: str
+    previous: str | None
+    hash: str
+    body: Body
+
+
+def registered(read: Read[Forecasts]) -> RegisteredForecasts:
+    """What an entry says of a document of forecasts."""
+    record, content = read.record, read.content
+    settings = {key: value for key, value in content["settings"].items() if key != "command"}
+    return RegisteredForecasts(
+        ladder=record.ladder.name,
+        created=record.created,
+        forecasts=tuple(
+            RegisteredForecast(
+                **{name: getattr(one, name) for name in RegisteredForecast.__struct_fields__}
+            )
+            for one in record.forecasts
+        ),
+        tasks={
+            name: RegisteredTask(
+                metric=task.metric,
+                filter=task.filter,
+                samples=task.samples,
+                questions=task.questions,
+                **_run_settings(record, name),
+            )
+            for name, task in record.tasks.items()
         },
-        "hashes": {
-            "document": digest(document),
-            "ladder": digest(document["ladder"]),
-            "settings": digest(settings),
-            "rates": document["settings"].get("rates_hash"),
-        },
-        "versions": document["versions"],
-    }  # fmt: skip
+        hashes=Hashes(
+            document=digest(content),
+            ladder=digest(content["ladder"]),
+            settings=digest(settings),
+            rates=record.settings.rates_hash or None,
+        ),
+        versions=record.versions,
+    )
 
 
-def append(path: str | os.PathLike[str], kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def append(path: str | os.PathLike[str], body: Body) -> Entry:
     """Add an entry at the end of a register, which is made if it is missing.
 
     Args:
         path: the register.
-        kind: FORECAST or SCORE.
         body: what the entry says.
-
-    Returns:
-        The entry.
 
     Raises:
         InputError: the file is no register, was changed, or cannot be written.
@@ -81,30 +182,27 @@ def append(path: str | os.PathLike[str], kind: str, body: Mapping[str, Any]) -> 
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path):
+        with locked(path):
+            senseless = _senseless(body)
+            if senseless:
+                raise InputError(f"{path}: this cannot be registered: {senseless}")
             before = read_register(path) if path.exists() and path.stat().st_size else []
             entry: dict[str, Any] = {
                 "schema": SCHEMA,
                 "entry": len(before) + 1,
-                "kind": kind,
+                "kind": _KINDS[type(body)],
                 "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-                **body,
-                "previous": before[-1]["hash"] if before else None,
+                **plain(body),
+                "previous": before[-1].hash if before else None,
             }
             entry["hash"] = digest(entry)
-            line = json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
-            with open(path, "ab") as stream:
-                stream.write(line.encode("utf-8"))
-                stream.flush()
-                os.fsync(stream.fileno())
+            add_line(path, entry)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    return entry
+    return Entry(entry["entry"], entry["date"], entry["previous"], entry["hash"], body)
 
 
-def read_register(
-    path: str | os.PathLike[str], expected: str | None = None
-) -> list[dict[str, Any]]:
+def read_register(path: str | os.PathLike[str], expected: str | None = None) -> list[Entry]:
     """The entries of a register, its chain of hashes checked.
 
     Args:
@@ -116,24 +214,25 @@ def read_register(
             or moved, naming the line and the entry.
     """
     path = Path(path)
-    entries: list[dict[str, Any]] = []
+    entries: list[Entry] = []
     previous = None
-    for number, line in enumerate(_lines(path), start=1):
-        entry = _entry(path, number, line)
-        where = f"{path}:{number}: entry {entry['entry']} of {entry.get('date')}"
-        kept = {key: value for key, value in entry.items() if key != "hash"}
-        if digest(kept) != entry["hash"]:
+    for number, line in enumerate(lines_of(path), start=1):
+        content = _content(path, number, line)
+        where = f"{path}:{number}: entry {content['entry']} of {content.get('date')}"
+        kept = {key: value for key, value in content.items() if key != "hash"}
+        if digest(kept) != content["hash"]:
             raise InputError(f"{where} was changed after it was registered; {_REMEDY}")
-        if entry["previous"] != previous or entry["entry"] != number:
+        if content["previous"] != previous or content["entry"] != number:
             raise InputError(
                 f"{where} does not follow the line above it: an entry was removed, inserted or "
                 f"moved; {_REMEDY}"
             )
-        previous = entry["hash"]
-        entries.append(entry)
+        previous = content["hash"]
+        body = _body(where, content)
+        entries.append(Entry(number, content["date"], content["previous"], previous, body))
     if not entries:
         raise InputError(f"{path}: is empty; `cod-harness register FORECAST.json` adds to it")
-    if expected and not any(one["hash"].startswith(expected.lower()) for one in entries):
+    if expected and not any(one.hash.startswith(expected.lower()) for one in entries):
         raise InputError(
             f"{path}: no entry has the hash {expected}: entries were cut off, or all hashes made "
             f"anew; {_REMEDY}"
@@ -141,56 +240,76 @@ def read_register(
     return entries
 
 
-def forecasts_of(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
-    """Every registered forecast with the entry that holds it."""
+def forecasts_of(
+    entries: Sequence[Entry],
+) -> Iterator[tuple[Entry, RegisteredForecasts, RegisteredForecast]]:
+    """Every registered forecast with the entry that holds it, and what that says."""
     for entry in entries:
-        if entry["kind"] == FORECAST:
-            for forecast in entry["forecasts"]:
-                yield entry, forecast
+        if isinstance(entry.body, RegisteredForecasts):
+            for forecast in entry.body.forecasts:
+                yield entry, entry.body, forecast
 
 
-def _run_settings(document: Document, task: str) -> dict[str, Any]:
-    about = (document["settings"].get("tasks") or {}).get(task) or {}
-    keys = ("version", "num_fewshot", "generation_kwargs")
-    return {key: about[key] for key in keys if key in about}
+def says(entry: Entry, body: RegisteredForecasts) -> bool:
+    """Whether an entry is of the very document that a body is of."""
+    return (
+        isinstance(entry.body, RegisteredForecasts)
+        and entry.body.hashes.document == body.hashes.document
+    )
 
 
-def _lines(path: Path) -> list[str]:
+def _body(where: str, content: dict[str, Any]) -> Body:
+    """What an entry says."""
+    said = {key: value for key, value in content.items() if key not in (*_HEAD, *_TAIL)}
     try:
-        return path.read_text("utf-8").splitlines()
-    except FileNotFoundError:
+        body = msgspec.convert(said, _BODIES[content["kind"]])
+    except (KeyError, TypeError, OverflowError, msgspec.ValidationError) as error:
         raise InputError(
-            f"{path}: no such register; `cod-harness register FORECAST.json` makes one"
+            f"{where} is of no kind known here ({content['kind']}: {error}); read it with the "
+            "version of cod-harness that wrote it"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a register: {error}") from None
+    senseless = _senseless(body)
+    if senseless:
+        raise InputError(f"{where} makes no sense: {senseless}; {_REMEDY}")
+    return body
 
 
-def _entry(path: Path, number: int, line: str) -> dict[str, Any]:
+def _senseless(body: Body) -> str:
+    """What contradicts itself in an entry; empty where nothing does."""
+    if isinstance(body, RegisteredScores):
+        return ""
+    for one in body.forecasts:
+        numbers = (one.mean, one.low, one.high)
+        if one.task not in body.tasks:
+            return f"forecasts {one.task}, which is not among its tasks"
+        if (one.verdict == "abstain") != (one.mean is None):
+            return f"{one.task}: its verdict is {one.verdict}, its forecast {one.mean}"
+        if any(number is None for number in numbers) != all(number is None for number in numbers):
+            return f"{one.task}: has a part of an interval only"
+        if one.mean is None or one.low is None or one.high is None:
+            continue
+        if not one.low <= one.mean <= one.high:
+            return f"{one.task}: its forecast {one.mean} is not in {one.low} to {one.high}"
+    return ""
+
+
+def _run_settings(record: Forecasts, task: str) -> dict[str, Any]:
+    about = record.settings.tasks.get(task) or {}
+    return {key: about[key] for key in _RUN_SETTINGS if key in about}
+
+
+def _content(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        entry = json.loads(line)
-    except json.JSONDecodeError as error:
+        content = content_of(line)
+    except ValueError as error:
+        what = f"no JSON: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise InputError(
-            f"{path}:{number}: no JSON: {error.msg}; is it what `cod-harness register` wrote? "
-            f"If so, {_REMEDY}"
+            f"{path}:{number}: {what}; is it what `cod-harness register` wrote? If so, {_REMEDY}"
         ) from None
-    needed = {"schema", "entry", "kind", "hash", "previous"}
-    if not isinstance(entry, dict) or entry.get("schema") != SCHEMA or needed - set(entry):
+    needed = {*_HEAD, *_TAIL}
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA or needed - set(content):
         raise InputError(
             f"{path}:{number}: is no entry of a {SCHEMA} register; name the file that "
             "`cod-harness register` wrote"
         )
-    return entry
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Two processes that add at once must not both follow the same entry."""
-    try:
-        import fcntl
-    except ModuleNotFoundError:  # not on this system; one process then
-        yield
-        return
-    with open(path, "ab") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+    return content

@@ -1,43 +1,47 @@
-"""What every JSON document of ours shares: plain values, and what made it."""
+"""Records as JSON: text, and files beside the runs they are about."""
 
 from __future__ import annotations
 
-import math
-import platform
-from collections.abc import Mapping
-from datetime import datetime, timezone
-from importlib import metadata
+import json
+import os
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+import msgspec
 
-_VERSIONS_OF = ("cod-harness", "numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "lm_eval")
+from cod_harness.evaluation.records.ablation import Ablation
+from cod_harness.evaluation.records.backtest import Backtest
+from cod_harness.evaluation.records.base import Record
+from cod_harness.evaluation.records.forecast import Forecasts
+from cod_harness.ladder.files import date_stamp, write_whole
+
+# How the file of a record is called, before its date.
+PREFIXES: dict[type[Record], str] = {
+    Forecasts: "cod_forecast_",
+    Backtest: "cod_backtest_",
+    Ablation: "cod_ablation_",
+}
 
 
-def provenance() -> dict[str, Any]:
-    """`versions` of the packages that had a part, and when the document was `created`."""
-    versions = {"python": platform.python_version()}
-    for name in _VERSIONS_OF:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    created = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return {"versions": versions, "created": created}
+def plain(record: Record) -> dict[str, Any]:
+    """A record in JSON's own types."""
+    values: dict[str, Any] = msgspec.to_builtins(record)
+    return values
 
 
-def plain(value: Any) -> Any:
-    """`value` in JSON's own types; NaN and infinities become None."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    elif isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if value is None or isinstance(value, (str, int)):
-        return value
-    return str(value)
+def json_text(record: Record) -> str:
+    """A record as JSON text, ending in a newline."""
+    return json.dumps(plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_record(record: Record, folder: str | os.PathLike[str]) -> Path:
+    """Write a record into a folder as `<prefix><date>.json`, whole or not at all.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    name = f"{PREFIXES[type(record)]}{date_stamp()}.json"
+    return write_whole(Path(folder) / name, json_text(record))

@@ -6,6 +6,7 @@ The pipeline of the paper, top to bottom: features, cluster, fit, select, extrap
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,29 +23,44 @@ from cod_harness.engine.measurements import (
     features,
     given_labels,
     measurements,
+    rung_losses,
 )
 from cod_harness.engine.recipe import Recipe
-from cod_harness.engine.selection import Cluster, judged_clusters
+from cod_harness.engine.selection import (
+    Cluster,
+    cluster_chart,
+    cluster_frame,
+    judged_clusters,
+)
 from cod_harness.engine.settings import LEVEL, OUTLIER
 from cod_harness.engine.verdicts import (
     Reason,
-    because,
+    below_ladder,
     blind_interval,
     cluster_doubts,
     draw_doubts,
+    level_doubts,
     map_doubts,
+    measured_decline,
+    measured_rise,
+    miss_doubts,
     nothing_to_go_on,
     order_doubts,
     range_doubts,
     silent_clusters,
-    unclear_rise,
+    standstill_doubts,
     verdict,
+    weighed,
     width_doubts,
 )
-from cod_harness.engine.views.irt import abilities
-from cod_harness.engine.views.pooling import View, accuracies, parts, pooled, view
+from cod_harness.engine.views.irt import Abilities, benchmark_abilities
+from cod_harness.engine.views.pooling import View, clusters_view, parts, pooled, trend_view
+from cod_harness.engine.views.reach import emergence, reach, recent_misses
 from cod_harness.engine.views.refits import Replicates, replicates
-from cod_harness.engine.views.trend import forecast_spread
+from cod_harness.engine.views.trend import Siblings, benchmark_trend
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class COD(Recipe):
@@ -77,6 +93,19 @@ class COD(Recipe):
     rung_error_: Floats
     compute_: Floats
 
+    @property
+    def summary(self) -> pd.DataFrame:
+        """The clusters and their laws: a row each, by id; only after `fit`."""
+        return cluster_frame(self.clusters_)
+
+    def plot(self, compute: float | None = None) -> Any:
+        """The clusters' mean pass rates and laws as an Altair chart; only after `fit`.
+
+        compute, FLOP, is where the laws end; ten times the largest model's if None.
+        """
+        end = 10.0 * float(self.compute_.max()) if compute is None else compute
+        return cluster_chart(self.clusters_, self.compute_, end)
+
     def fit(
         self,
         rates: ArrayLike,
@@ -86,14 +115,17 @@ class COD(Recipe):
         anchors: ArrayLike | None = None,
         losses: ArrayLike | None = None,
         labels: ArrayLike | None = None,
+        siblings: Siblings | None = None,
     ) -> COD:
         """Learn clusters, laws and map from a ladder.
 
         rates (n, m) in [0, 1], question by model, any order; compute (m,) FLOP; n_samples, draws
         behind each rate: a number or (n, m), 0 for analytic rates; anchors (n, k), rates of
-        finished models of any family on the same questions; losses are not used; labels (n,),
-        clusters learnt elsewhere (5.3.1), numbered from 0, -1 for outliers: nothing is clustered
-        then.
+        finished models of any family on the same questions; losses (m,) of the models, NaN where
+        unknown; labels (n,), clusters learnt elsewhere (5.3.1), numbered from 0, -1 for outliers:
+        nothing is clustered then; siblings, abilities of the same models on the ladder's other
+        benchmarks (`views.irt.benchmark_abilities`), from which noise and bend of the ladder are
+        learnt.  Losses are used where there are siblings.
 
         Raises InputError: fewer than four rungs, a rate that is missing or outside [0, 1], compute
         that is not positive, shapes that do not fit.
@@ -107,36 +139,37 @@ class COD(Recipe):
         clusters, subset = self._select(groups, means, fits)
         self.mapping_ = self._map(ladder, subset)
         self._describe(clusters, groups, subset, zero)
-        self._abilities = abilities(ladder, self._error**2) if self.trend else None
+        if self.trend:
+            self._follow(ladder, siblings, rung_losses(losses, ladder))
         self._replicates: Replicates | None = None
         return self
 
     def forecast(self, compute: float, level: float = LEVEL) -> Forecast:
         """Accuracy on the whole benchmark at ``compute`` FLOP, with an interval at ``level``.
 
-        The verdict is "abstain", and the mean NaN, where nothing can be said: one question, no
-        question ever answered, a target below the smallest rung, rungs that show no rise
-        (`unclear_rise`), an interval over nearly everything; without a trend, no predictable
-        cluster.  It is "weak" where the forecast stands on little.
+        The verdict is "abstain", and the mean NaN, where nothing can be said: a target below the
+        smallest rung, an interval over nearly everything; without a trend, one question, no
+        question ever answered, no predictable cluster.  It is "ok" where the interval is narrow
+        (`settings.OK_WIDTH`) and the last rungs were near what those below them said, "weak"
+        otherwise.
 
         Raises InputError on a compute that is not positive or a level outside (0, 1).
         """
         check_question(compute, level)
         subset = self._extrapolate(compute)
-        nothing = nothing_to_go_on(self._ladder, compute)
-        if not nothing and not self.trend:
-            nothing = self._silent
+        below = below_ladder(compute, self._ladder.compute[0])
+        if self.trend and not below:
+            return self._pooled(compute, subset, level)
+        nothing = below or nothing_to_go_on(self._ladder) or self._silent
         if nothing:
             return abstention(nothing, subset, compute, level)
-        if self.trend:
-            return self._pooled(compute, subset, level)
         mean = low = high = float(self.mapping_(subset.mean))
         if self.n_replicates > 0:
             low, high = central_interval(self._draws(compute), mean, level)
-        reasons = self._doubts(compute, subset, high - low)
+        reasons = self._doubts(compute, subset, (low, mean, high), True)
         return Forecast(mean, low, high, level, verdict(reasons), reasons, subset, compute)
 
-    def views(self, compute: float) -> dict[str, View]:
+    def views(self, compute: float, level: float = LEVEL) -> dict[str, View]:
         """What speaks for a forecast at ``compute`` FLOP: "clusters", where they can, and "trend".
 
         The clusters are silent where draws are so few that they gather luck
@@ -148,15 +181,8 @@ class COD(Recipe):
             ends = mean, mean
             if self.n_replicates > 0:
                 ends = central_interval(self._draws(compute), mean, settings.ONE_SD)
-            found["clusters"] = view(mean, *ends, widen=settings.CLUSTERS_WIDEN)
-        if self._abilities is not None:
-            known = self._abilities
-            x, x_target = np.log(self._ladder.compute), float(np.log(compute))
-            spread = forecast_spread(x, known.values, known.variance, x_target)
-            low, mean, high = known.accuracy(spread.mean + spread.sd * np.array([-1.0, 0.0, 1.0]))
-            found["trend"] = view(
-                float(mean), float(low), float(high), coarse=settings.TREND_COARSE
-            )
+            found["clusters"] = clusters_view(mean, *ends)
+        found["trend"] = self._trend_view(compute, level)
         return found
 
     # The steps, by their names in the paper.
@@ -248,23 +274,58 @@ class COD(Recipe):
         self.rung_error_ = ladder.as_given(self._error)
         self.compute_ = ladder.as_given(ladder.compute)
 
+    def _follow(self, ladder: Measurements, siblings: Siblings | None, losses: Floats) -> None:
+        """The benchmark's trend among those of the ladder's other benchmarks."""
+        self._abilities: Abilities = benchmark_abilities(ladder)
+        others = None if siblings is None else siblings.ordered(ladder.rung_order)
+        known = self._abilities
+        self._trend, self._place_among = benchmark_trend(
+            np.log(ladder.compute), known.values, known.variance, others, losses
+        )
+        misses = self._trend.misses
+        forecast = known.accuracy(misses.forecast)
+        self._recent = recent_misses(misses, self._place_among, self._accuracy, forecast)
+
+    def _trend_view(self, compute: float, level: float) -> View:
+        """The trend, its spread turned into an interval by how the ladder misses its own."""
+        known, place = self._abilities, self._place_among
+        spread = self._trend.spread(place, float(np.log(compute)))
+        # What is measured of the target has the noise of drawing answers too.
+        spread = replace(spread, variances=spread.variances + known.variance[-1])
+        distance = float(np.log(compute / self._ladder.compute[-1]))
+        low_share, high_share = reach(self._trend.misses, place, distance, level)
+        one_sd = 0.5 * (1.0 - settings.ONE_SD)
+        shares = np.array([low_share, one_sd, 0.5, 1.0 - one_sd, high_share])
+        ability = spread.quantiles(shares)
+        jump = emergence(float(self._accuracy.max()), distance, level)
+        ability[4] = ability[2] + np.hypot(ability[4] - ability[2], jump)
+        low, bottom, mean, top, high = (float(one) for one in known.accuracy(ability))
+        return trend_view(mean, (bottom, top), (low, high))
+
     def _pooled(self, compute: float, subset: Subset, level: float) -> Forecast:
-        """The views together, unless the rungs show nothing to go on."""
-        views = self.views(compute)
-        nothing = unclear_rise(self._accuracy, self._ladder.compute, compute)
-        if not views:
-            nothing = because("always_answered")
-        if nothing:
-            return abstention(nothing, subset, compute, level)
-        both = pooled(list(views.values()))
-        low, mean, high = accuracies(both, level)
-        bottom, _, top = accuracies(both, LEVEL)
-        blind = blind_interval(bottom, top)
+        """The views together; an interval leaves out the last rung only where the rungs, as
+        measured, go away from it."""
+        views = self.views(compute, level)
+        low, mean, high = self._holding_the_last(compute, *pooled(views))
+        usual = pooled(self.views(compute, LEVEL))
+        usual = self._holding_the_last(compute, *usual)
+        blind = blind_interval(usual[0], usual[2])
         if blind:
             return abstention(blind, subset, compute, level)
-        reasons = self._doubts(compute, subset, top - bottom)
+        reasons = self._doubts(compute, subset, usual, "clusters" in views)
         word = verdict(reasons)
         return Forecast(mean, low, high, level, word, reasons, subset, compute, parts(views))
+
+    def _holding_the_last(
+        self, compute: float, low: float, mean: float, high: float
+    ) -> tuple[float, float, float]:
+        last = float(self._accuracy[-1])
+        if compute > self._ladder.compute[-1]:
+            if not measured_rise(self._accuracy, self._error):
+                low = min(low, last)
+            if not measured_decline(self._accuracy, self._error):
+                high = max(high, last)
+        return low, mean, high
 
     def _draws(self, compute: float) -> Floats:
         """Benchmark accuracies of the refits at this compute; they are made once."""
@@ -285,14 +346,34 @@ class COD(Recipe):
             )
         return self._replicates.draws(self._place(compute), self.subset_share_)
 
-    def _doubts(self, compute: float, subset: Subset, width: float) -> tuple[Reason, ...]:
-        """Why a forecast is weak, () if nothing speaks against it."""
-        silent = self._silent
-        return (
+    def _doubts(
+        self,
+        compute: float,
+        subset: Subset,
+        interval: tuple[float, float, float],
+        heard: bool,
+    ) -> tuple[Reason, ...]:
+        """Why a forecast is weak, () if nothing speaks against it.
+
+        interval: low end, middle and high end at `settings.LEVEL`; heard: whether the clusters
+        had a say in it.
+        """
+        low, mean, high = interval
+        beyond = compute > self._ladder.compute[-1]
+        decisive = [
             *range_doubts(compute, self._ladder.compute),
+            *level_doubts(self._accuracy, self._error, beyond, mean, high),
+            *width_doubts(high - low),
+        ]
+        if self.trend:
+            decisive += miss_doubts(self._recent, self._trend.misses.jumps(settings.LOOK_BACK))
+        more = [
             *order_doubts(self._accuracy, self._error),
+            *standstill_doubts(self._accuracy),
             *draw_doubts(self._ladder.n_samples),
-            *((silent,) if silent else cluster_doubts(self.clusters_, subset)),
-            *(() if silent else map_doubts(self.mapping_, subset)),
-            *width_doubts(width),
-        )
+        ]
+        if self._silent:
+            more.append(self._silent)
+        elif heard:
+            more += [*cluster_doubts(self.clusters_, subset), *map_doubts(self.mapping_, subset)]
+        return weighed(decisive, more)

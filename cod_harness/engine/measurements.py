@@ -152,3 +152,16 @@ def _check_rates(values: Floats, name: str) -> None:
             f"{name} of question {i}, model {j} is {what}, not in [0, 1]: {remedy} "
             f"({len(wrong)} such values)"
         )
+
+
+def rung_losses(losses: ArrayLike | None, ladder: Measurements) -> Floats:
+    """Losses (m,) in the order of the measurements, NaN where unknown; raises InputError."""
+    m = len(ladder.compute)
+    if losses is None:
+        return np.full(m, np.nan)
+    given = np.asarray(losses, dtype=np.float64)
+    if given.shape != (m,):
+        raise InputError(
+            f"losses have shape {given.shape} for {m} models: give one a model, NaN where unknown"
+        )
+    return given[ladder.rung_order]

@@ -6,13 +6,11 @@ that is called without arguments and gives a `Forecaster`.  Nothing is loaded be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from cod_harness.engine.settings import LEVEL
-from cod_harness.errors import InputError
+from cod_harness.registry import Registry
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -64,49 +62,4 @@ class Forecaster(Protocol):
         """Accuracy at ``compute`` FLOP with an interval at ``level``, or an abstention."""
 
 
-class Methods(Mapping[str, Callable[[], Forecaster]]):
-    """Makers of forecasters by name: ours in their order, then those found, by name.
-
-    Raises InputError where a package registers a name of ours or of another package, or where what
-    it registers cannot be loaded.
-    """
-
-    def __getitem__(self, name: str) -> Callable[[], Forecaster]:
-        point = _found()[name]
-        try:
-            made: Callable[[], Forecaster] = point.load()
-        except (ImportError, AttributeError) as error:
-            raise InputError(
-                f"method {name!r} cannot be loaded from {point.value}: {error}; repair or "
-                f"uninstall {_package(point)}"
-            ) from error
-        return made
-
-    def __contains__(self, name: object) -> bool:  # the Mapping's own would load it
-        return name in _found()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_found())
-
-    def __len__(self) -> int:
-        return len(_found())
-
-
-@cache
-def _found() -> dict[str, EntryPoint]:
-    found = {name: EntryPoint(name, value, GROUP) for name, value in OURS.items()}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        known = found.setdefault(point.name, point)
-        if known.value != point.value:
-            raise InputError(
-                f"method {point.name!r} is registered twice, as {known.value} and as "
-                f"{point.value}: uninstall {_package(point)}, or have it choose another name"
-            )
-    return found
-
-
-def _package(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else "its package"
-
-
-METHODS = Methods()
+METHODS: Registry[Callable[[], Forecaster]] = Registry("method", GROUP, OURS)

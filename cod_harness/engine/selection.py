@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +15,10 @@ from cod_harness.engine.fitting import Fits
 from cod_harness.engine.laws import EmergenceLaw
 from cod_harness.engine.settings import SMALLEST_RUNG, UNIT
 from cod_harness.engine.verdicts import Reason, because
+from cod_harness.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -117,3 +122,56 @@ def _notes(law: EmergenceLaw, fits: Fits, i: int) -> tuple[Reason, ...]:
     if fits.singular[i]:
         notes.append(because("singular"))
     return tuple(notes)
+
+
+def cluster_frame(clusters: Sequence[Cluster]) -> pd.DataFrame:
+    """The clusters as a table: a row each, by id; reason and notes in words."""
+    import pandas as pd
+
+    names = ("id", "size", "g", "a", "b", "c", "predictable")
+    rows = [
+        {
+            **{name: getattr(cluster, name) for name in names},
+            "reason": str(cluster.reason or ""),
+            "notes": "; ".join(map(str, cluster.notes)),
+        }
+        for cluster in clusters
+    ]
+    return pd.DataFrame(rows, columns=[*names, "reason", "notes"]).set_index("id")
+
+
+def cluster_chart(clusters: Sequence[Cluster], compute: Floats, end: float) -> Any:
+    """Mean pass rates of the clusters at the models, and their laws up to ``end`` FLOP, as an
+    Altair chart.  compute (m,) of the models, FLOP, as given to the fit."""
+    import pandas as pd
+
+    try:
+        import altair as alt
+    except ModuleNotFoundError:
+        raise InputError("a plot needs altair: pip install 'altair>=5.5'") from None
+    amounts = np.geomspace(compute.min(), end, 50)
+    about = [
+        {"cluster": one.id, "questions": one.size, "extrapolated": one.predictable}
+        for one in clusters
+    ]
+    points = [
+        {**kind, "compute": float(flop), "rate": float(rate)}
+        for kind, cluster in zip(about, clusters, strict=True)
+        for flop, rate in zip(compute, cluster.rates, strict=True)
+    ]
+    lines = [
+        {**kind, "compute": float(flop), "rate": float(rate)}
+        for kind, cluster in zip(about, clusters, strict=True)
+        for flop, rate in zip(amounts, cluster.curve(amounts), strict=True)
+        if np.isfinite(rate)
+    ]
+    encoding = {
+        "x": alt.X("compute:Q", title="training compute (FLOP)", scale=alt.Scale(type="log")),
+        "y": alt.Y("rate:Q", title="mean pass rate", scale=alt.Scale(domain=[0, 1])),
+        "color": alt.Color("extrapolated:N"),
+        "detail": "cluster:N",
+        "tooltip": ["cluster:N", "questions:Q", "compute:Q", "rate:Q"],
+    }
+    curves = alt.Chart(pd.DataFrame(lines)).mark_line().encode(size="questions:Q", **encoding)
+    measured = alt.Chart(pd.DataFrame(points)).mark_point(filled=True).encode(**encoding)
+    return alt.layer(curves, measured)

@@ -35,6 +35,16 @@ def _no_losses(v: Values) -> str:
 
 # By code: a text without values, or what makes one of them.
 SENTENCES: Mapping[str, Callable[[Values], str]] = {
+    # Nothing to fit.
+    "few_rungs": lambda v: (
+        f"{v['rungs']} rung{'s' * (v['rungs'] != 1)} with data ({v['names'] or 'none'}); a "
+        f"forecast needs {settings.MIN_RUNGS}"
+    ),
+    "few_amounts": lambda v: (
+        f"{v['amounts']} different amounts of compute among {v['rungs']} rungs; a forecast needs "
+        f"{settings.MIN_RUNGS}"
+    ),
+    "no_common_question": lambda v: "no question was asked of every rung and anchor",
     # No forecast at all.
     "below_ladder": lambda v: (
         f"the target ({v['compute']:.3g} FLOP) is below the smallest rung "
@@ -45,10 +55,6 @@ SENTENCES: Mapping[str, Callable[[Values], str]] = {
         "no model of the ladder ever answered a question: nothing shows when it will"
     ),
     "always_answered": lambda v: "every question was always answered: nothing is left to forecast",
-    "at_the_floor": lambda v: (
-        f"the best rung scores {100 * v['best']:.1f} %: nothing shows when the benchmark will "
-        "emerge"
-    ),
     "standstill": lambda v: (
         f"the largest rungs do not rise ({100 * v['before']:.1f} %, then {100 * v['upper']:.1f} "
         "%): at chance or at a standstill, nothing shows when it will go on"
@@ -68,6 +74,30 @@ SENTENCES: Mapping[str, Callable[[Values], str]] = {
     # A weak forecast.
     "interpolation": lambda v: "the target is inside the ladder's range: this is an interpolation",
     "far": _too_far,
+    "short_span": lambda v: (
+        f"the ladder spans little compute, a factor of {v['span']:.3g}: below {v['least']:g} it "
+        "shows little of where it goes"
+    ),
+    "few_rungs": lambda v: (
+        f"{v['amounts']} different amounts of compute: with {v['least']} or more the ladder can "
+        "be checked against itself"
+    ),
+    "may_emerge": lambda v: (
+        f"the best rung scores {100 * v['best']:.1f} %: the rungs do not show when the benchmark "
+        f"emerges, it may reach {100 * v['high']:.0f} %"
+    ),
+    "below_last_rung": lambda v: (
+        f"the forecast ({100 * v['mean']:.1f} %) is below the largest rung "
+        f"({100 * v['last']:.1f} %)"
+    ),
+    "missed_rungs": lambda v: (
+        f"forecast from the rungs below them, the last {v['rungs']} rungs were missed by up to "
+        f"{100 * v['worst']:.1f} points"
+    ),
+    "jumpy_ladder": lambda v: (
+        "forecast from the rungs below them, the last rungs of the ladder's benchmarks were missed "
+        "by much"
+    ),
     "few_draws": lambda v: (
         f"few samples a question ({v['draws']:g}): clusters gather questions of like luck; "
         f"{settings.FEW_DRAWS} or more let them speak"

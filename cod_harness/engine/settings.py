@@ -59,38 +59,53 @@ POPULATION_SMOOTH = 0.75  # sd of the kernel that smooths the population of diff
 MOST_DRAWS = 16.0
 LEAST_SLOPE = 0.02  # accuracy per unit of ability, below which sampling says nothing of ability
 
-# The trend of ability, per e-fold of compute; judgements, checked on backtests: halving or
-# doubling any of them moves no ladder's mean error by more than a point.
-SLOPE, SLOPE_SPREAD = 0.35, 0.5
-TREND_NOISE, TREND_BEND = 0.12, 0.1  # middle of the priors, lognormal with sd 1
-LEAST_BEND = 0.01  # where the prior puts a bend of 0
+PLAIN_POPULATION = 1.0  # sd of difficulties where there are no questions to learn them from
+
+# The trend of ability, per e-fold of compute: middles of lognormal priors of sd 1; judgements,
+# checked by benchmarks/constants.py: a half or double of any changes no ladder's table by much.
+SLOPE, SLOPE_SPREAD = 0.35, 0.5  # of a ladder
+OWN_SLOPE = 0.2  # spread of a benchmark's slope about its ladder's
+TREND_NOISE, TREND_BEND = 0.12, 0.1  # of a benchmark's own
+COMMON_NOISE, COMMON_BEND = 0.05, 0.04  # of all benchmarks of a ladder
+LEAST_BEND = 0.01  # where the priors put a size of 0
 LEVEL_VARIANCE = 100.0  # of the line's height: as good as unknown
+
+# How far targets lie from the trend (views.reach); judgements, by benchmarks/constants.py.
+MISSES_PRIOR = 4.0  # misses' worth of evidence in the prior, a t-distribution with
+MISSES_DEGREES = 4.0  # degrees of freedom
+MISSES_SMOOTH = 0.4  # sd of the kernel about each miss, standard deviations
+LIKE_DISTANCE = 0.7  # sd of the kernel on the log of the distance: misses from afar tell of afar
+OWN_MISSES = 0.5  # further weight of a benchmark's own misses, as a share of all
+LEAST_REACH = 0.8  # of a normal distribution's: no interval is narrower
+EMERGENCE = 0.8  # ability gained in a jump, per square root of an e-fold of compute
+EMERGED = 0.1  # accuracy from which on a benchmark has emerged
 
 # Views pooled; judged on backtests, where a half or double of any of them moves no ladder's mean
 # error by more than half a point.
 ONE_SD = 0.6827  # probability within a standard deviation of a normal distribution's mean
-CLUSTERS_WIDEN = 1.5  # the refits keep the choice of clusters, and are too sure by about this
+CLUSTERS_WIDEN = 3.0  # the refits keep the choice of clusters, and are too sure by about this
 TREND_COARSE = 0.1  # accuracy at a half by which one curve may miss a benchmark of many kinds
-LEAST_SD = 0.1  # of any view, ability: no law is exact; 3.5 points of accuracy at a half
-POOL_WIDEN = 0.9  # 90 % intervals so widened hold about 90 % of what backtests measured
-POOL_DEGREES = 5.0  # of the t-distribution: misses have heavy tails
-POOL_ENDS = 0.003  # accuracies are kept this far from 0 and 1
+LEAST_SD = 0.1  # of any view's weight, ability: no law is exact; 3.5 points of accuracy at a half
+POOL_ENDS = 0.003  # the clusters' accuracies are kept this far from 0 and 1
 
 # Verdicts; judgements, checked by the errors of ok and weak forecasts in backtests.
+OK_WIDTH = 0.2  # accuracy; the widest interval of a forecast that is ok
+OK_MISS = 0.05  # accuracy; the most by which a trend may have missed the last rungs
+OK_JUMP = 0.25  # ability; likewise for nine in ten of the ladder's benchmarks
+OK_RUNGS = 5  # different amounts of compute: four leave nothing to look back at
+OK_SPAN = 8.0  # times the smallest rung's compute that the largest must have
 # Beyond this share of the ladder's own log-compute span, extrapolation is far (the paper goes 0.40
 # of its ladder's span beyond it).
-FAR = 0.5
+FAR = 1.0
+LOOK_BACK = 3  # rungs held out, one more each time, to see how a method misses
 SMALL_SUBSET = 0.2  # share of questions below which the map carries the forecast
-WIDE_INTERVAL = 0.3  # accuracy
 BLIND_INTERVAL = 0.7  # accuracy: a number in the middle of it would say nothing
 MAP_LEAP = 0.05  # accuracy the map adds beyond its points on the strength of its shape alone
 FEW_DRAWS = 8  # samples a question below which rows, and so clusters, are made of luck
-AT_THE_FLOOR = 0.05  # accuracy of the best rung below which nothing shows what comes
 STANDSTILL = 0.01  # accuracy the upper rungs must gain on those before them
 SOLVED = 0.8  # accuracy above which standing still is no riddle
-NEAR = 1.5  # times the largest rung's compute within which no jump is expected
 DISORDER = 0.03  # accuracy by which a rung must fall below a smaller one to be told
-DISORDER_SIGMA = 3.0  # likewise, standard errors
+TOLD_SIGMA = 3.0  # standard errors that a fall or a rise must exceed to be told
 
 # Baselines (5.2).  Their intervals were chosen on the open ladders, where 90 % intervals hold about
 # 87 % of the measured values.
@@ -98,7 +113,6 @@ BASELINE_REPLICATES = 100
 BASELINE_RUNG_EFFECT = 0.03  # prior scale, accuracy at an accuracy of a half
 BASELINE_DRIFT = 0.05  # likewise, for the first of the ladder's typical spacings in log C
 BASELINE_MARGIN = 0.02  # accuracies this near to 0 and 1 still move
-LOOK_BACK = 3  # rungs held out, one more each time, to see the drift
 ABILITY_SLOPE = 0.35  # accuracy per unit of ability near a half: turns NOISE_FLOOR into ability
 RECENT = 3.0  # weight of each of the last three rungs in irt's line (arXiv 2606.07616)
 LOSS_NOISE = 0.01  # what models miss a loss law by, as a share of the loss

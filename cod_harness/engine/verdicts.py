@@ -52,6 +52,11 @@ def verdict(reasons: Sequence[Reason]) -> Verdict:
     return "weak" if reasons else "ok"
 
 
+def weighed(decisive: Sequence[Reason], more: Sequence[Reason]) -> tuple[Reason, ...]:
+    """The reasons of a forecast: none unless something decides against it, then all."""
+    return (*decisive, *more) if decisive else ()
+
+
 def below_ladder(compute: float, smallest: float) -> Reason | None:
     """Whether the target is below the smallest rung, both FLOP: no law goes backwards."""
     if compute < smallest:
@@ -59,11 +64,8 @@ def below_ladder(compute: float, smallest: float) -> Reason | None:
     return None
 
 
-def nothing_to_go_on(ladder: Measurements, compute: float) -> Reason | None:
-    """Why the clusters could say nothing at ``compute`` FLOP whatever they were."""
-    below = below_ladder(compute, ladder.compute[0])
-    if below:
-        return below
+def nothing_to_go_on(ladder: Measurements) -> Reason | None:
+    """Why the clusters could say nothing whatever they were."""
     if len(ladder.rates) == 1:
         return because("one_question")
     if not ladder.rates.any():
@@ -83,21 +85,17 @@ def silent_clusters(clusters: Sequence[Cluster], share: float, least: float) -> 
     return None
 
 
-def unclear_rise(accuracy: Floats, ladder: Floats, compute: float) -> Reason | None:
-    """Why rungs (m,) by rising compute, FLOP, do not show where accuracy goes, None if they do.
+def measured_rise(accuracy: Floats, error: Floats) -> bool:
+    """Whether the last two rungs (m,) stand above the first two by more than drawing explains."""
+    told = settings.TOLD_SIGMA * float(np.sqrt(np.square(error[[0, 1, -2, -1]]).sum())) / 2.0
+    return bool(accuracy[-2:].mean() - accuracy[:2].mean() > told)
 
-    A benchmark at its floor, or at a standstill, may stay there or jump: the rungs cannot tell.
-    """
-    if compute <= settings.NEAR * ladder[-1]:
-        return None
-    best = float(accuracy.max())
-    if best < settings.AT_THE_FLOOR:
-        return because("at_the_floor", best=best)
-    few = max(2, len(accuracy) // 4)
-    upper, before = float(accuracy[-few:].mean()), float(accuracy[-2 * few : -few].mean())
-    if upper - before < settings.STANDSTILL and best < settings.SOLVED:
-        return because("standstill", before=before, upper=upper)
-    return None
+
+def measured_decline(accuracy: Floats, error: Floats) -> bool:
+    """Whether the last three rungs (m,) fall, by more than drawing answers explains."""
+    steps = np.diff(accuracy[-3:])
+    told = settings.TOLD_SIGMA * float(np.hypot(error[-1], error[-3]))
+    return bool((steps < 0).all() and -steps.sum() > told)
 
 
 def blind_interval(low: float, high: float) -> Reason | None:
@@ -107,17 +105,71 @@ def blind_interval(low: float, high: float) -> Reason | None:
     return None
 
 
-# Doubts: each gives the reasons it finds, () if it finds none.
+# Doubts that make a forecast weak: each gives the reasons it finds, () if it finds none.
 
 
 def range_doubts(compute: float, ladder: Floats) -> tuple[Reason, ...]:
-    """From where the target stands to a ladder of rising compute (m,), all FLOP."""
+    """From a ladder of rising compute (m,), and where the target stands to it, all FLOP."""
     span = float(np.log(ladder[-1] / ladder[0]))
     beyond = float(np.log(compute / ladder[-1]))
+    amounts = len(np.unique(ladder))
+    doubts = []
     if beyond <= 0:
-        return (because("interpolation"),)
-    if beyond > settings.FAR * span:
-        return (because("far", beyond=float(np.exp(beyond)), span=float(np.exp(span))),)
+        doubts.append(because("interpolation"))
+    elif beyond > settings.FAR * span * (1.0 + 1e-9):
+        doubts.append(because("far", beyond=float(np.exp(beyond)), span=float(np.exp(span))))
+    if np.exp(span) < settings.OK_SPAN:
+        doubts.append(because("short_span", span=float(np.exp(span)), least=settings.OK_SPAN))
+    if amounts < settings.OK_RUNGS:
+        doubts.append(because("few_rungs", amounts=amounts, least=settings.OK_RUNGS))
+    return tuple(doubts)
+
+
+def level_doubts(
+    accuracy: Floats, error: Floats, beyond: bool, mean: float, high: float
+) -> tuple[Reason, ...]:
+    """From how high the rungs (m,) and the forecast stand.
+
+    accuracy and its standard error by rising compute; beyond: whether the target is larger than
+    the last rung; mean and upper end of the forecast at `settings.LEVEL`.
+    """
+    doubts = []
+    best, last = float(accuracy.max()), float(accuracy[-1])
+    if best < settings.EMERGED and beyond:
+        doubts.append(because("may_emerge", best=best, high=high))
+    if mean < last and beyond and not measured_decline(accuracy, error):
+        doubts.append(because("below_last_rung", mean=mean, last=last))
+    return tuple(doubts)
+
+
+def miss_doubts(recent: Floats, jumps: Floats | None = None) -> tuple[Reason, ...]:
+    """From how far the last rungs lay from what was forecast of them from those below.
+
+    recent: absolute errors on the benchmark itself, accuracy; jumps: on all benchmarks of the
+    ladder, ability.
+    """
+    worst = float(recent.max()) if len(recent) else 0.0
+    if worst > settings.OK_MISS:
+        return (because("missed_rungs", worst=worst, rungs=len(recent)),)
+    if jumps is not None and len(jumps) and np.quantile(jumps, 0.9) > settings.OK_JUMP:
+        return (because("jumpy_ladder"),)
+    return ()
+
+
+def width_doubts(width: float) -> tuple[Reason, ...]:
+    """From the width of the interval at `settings.LEVEL`, accuracy."""
+    return (because("wide_interval", width=width),) if width > settings.OK_WIDTH else ()
+
+
+# Doubts that say more where a forecast is weak; what they stand for is in its interval already.
+
+
+def standstill_doubts(accuracy: Floats) -> tuple[Reason, ...]:
+    """From rungs (m,) by rising compute that stand still: they may stay there or jump."""
+    few = max(2, len(accuracy) // 4)
+    upper, before = float(accuracy[-few:].mean()), float(accuracy[-2 * few : -few].mean())
+    if upper - before < settings.STANDSTILL and accuracy.max() < settings.SOLVED:
+        return (because("standstill", before=before, upper=upper),)
     return ()
 
 
@@ -130,7 +182,7 @@ def draw_doubts(n_samples: Floats) -> tuple[Reason, ...]:
 def order_doubts(accuracy: Floats, error: Floats) -> tuple[Reason, ...]:
     """From rungs (by rising compute) that fall: accuracy and its standard error (m,)."""
     fall = np.maximum.accumulate(accuracy) - accuracy
-    told = np.maximum(settings.DISORDER, settings.DISORDER_SIGMA * error)
+    told = np.maximum(settings.DISORDER, settings.TOLD_SIGMA * error)
     out = np.flatnonzero(fall > told)
     if len(out) == 0:
         return ()
@@ -163,8 +215,3 @@ def map_doubts(mapping: MonotoneMap, subset: Subset) -> tuple[Reason, ...]:
     if (1.0 - subset.share) * (subset.mean - last) > settings.MAP_LEAP:
         return (because("beyond_map", subset=subset.mean, last=last),)
     return ()
-
-
-def width_doubts(width: float) -> tuple[Reason, ...]:
-    """From the width of the interval at `settings.LEVEL`, accuracy."""
-    return (because("wide_interval", width=width),) if width > settings.WIDE_INTERVAL else ()

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from cod_harness.documents.writing import plain, provenance
 from cod_harness.errors import InputError
 from cod_harness.evaluation.ablation_bench import BASES, Bench, Variant
 from cod_harness.evaluation.evidence import check_rungs, measured_rates
-from cod_harness.evaluation.forecasts import Document, mismatches
+from cod_harness.evaluation.forecasts import mismatches
+from cod_harness.evaluation.records.ablation import (
+    Ablation,
+    AblationAxis,
+    AblationRow,
+    AblationSettings,
+    Outcome,
+)
+from cod_harness.evaluation.records.base import mean, provenance
 from cod_harness.evaluation.rolling import rolling_origins
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
 
-SCHEMA = "cod-ablation/1"
 _NOTHING = "no measured target, and no rung more than a forecast needs"
 _T = (0.0025, 0.005, 0.01, 0.02)  # of Figure A1
 # Of a row: the mean over forecasts of what each has.
-_MEANS = ("iad", "or", "tr", "clusters", "map_rmse", "map_pieces")
-
-Entry = Mapping[str, Any]
+_MEANS = ("iad", "outliers", "tr", "clusters", "map_rmse", "map_pieces")
 
 
 @dataclass(frozen=True)
@@ -96,14 +99,14 @@ def axes() -> dict[str, Axis]:
     return {axis.name: axis for axis in found}
 
 
-def ablation_document(
+def ablate_ladder(
     rates: PassRates,
     ladder: Ladder,
     what: Sequence[str] | None = None,
     base: str = BASES[0],
     allow_mismatch: bool = False,
     progress: Callable[[str], object] | None = None,
-) -> Document:
+) -> Ablation:
     """Forecast models whose results are known, with one thing about the recipe changed at a time.
 
     The models are the measured targets of each task; where a task has none, its largest rung,
@@ -117,12 +120,6 @@ def ablation_document(
         allow_mismatch: go on although runs differ in settings or content; told in the notes.
         progress: called with a line before each task.
 
-    Returns:
-        `{schema, base, ladder, axes, settings, versions, created}`, plain JSON values. An axis has
-        `rows`, one per variant, means over its forecasts, and `forecasts`, one per task, model and
-        variant. Errors are in points: absolute in `rows`, forecast minus measured in `forecasts`.
-        A number that doesn't exist is None.
-
     Raises:
         InputError: an unknown axis or base, runs that differ, too few rungs, nothing to score, or
             anchors asked for by name where none was measured.
@@ -132,7 +129,7 @@ def ablation_document(
         raise InputError(f"no recipe {base!r} to ablate; there are {', '.join(BASES)}")
     check_rungs(rates, ladder)
     notes = [*rates.notes, *mismatches(rates, allow_mismatch)]
-    outcomes: dict[str, list[Entry]] = {axis.name: [] for axis in chosen}
+    outcomes: dict[str, list[Outcome]] = {axis.name: [] for axis in chosen}
     for place, task in enumerate(rates.tasks, 1):
         if progress:
             progress(f"[{place}/{len(rates.tasks)}] {task}")
@@ -157,30 +154,27 @@ def ablation_document(
             if what is not None or axis.name != "anchors":
                 raise InputError(_nothing(ladder, axis))
             notes.append(f"no {axis.table} ({axis.name}): no anchor was measured")
-    document = {
-        "schema": SCHEMA,
-        "base": base,
-        "ladder": ladder.name,
-        "axes": {
-            axis.name: {
-                "table": axis.table,
-                "title": axis.title,
-                "reference": axis.reference,
-                "rows": _rows(axis, outcomes[axis.name]),
-                "forecasts": outcomes[axis.name],
-            }
+    return Ablation(
+        base=base,
+        ladder=ladder.name,
+        axes={
+            axis.name: AblationAxis(
+                table=axis.table,
+                title=axis.title,
+                reference=axis.reference,
+                rows=_rows(axis, outcomes[axis.name]),
+                forecasts=tuple(outcomes[axis.name]),
+            )
             for axis in chosen
             if outcomes[axis.name]
         },
-        "settings": {
-            "what": [axis.name for axis in chosen],
-            "allow_mismatch": allow_mismatch,
-            "notes": list(dict.fromkeys(notes)),
-        },
+        settings=AblationSettings(
+            what=tuple(axis.name for axis in chosen),
+            allow_mismatch=allow_mismatch,
+            notes=tuple(dict.fromkeys(notes)),
+        ),
         **provenance(),
-    }
-    written: Document = plain(document)
-    return written
+    )
 
 
 def _chosen(what: Sequence[str] | None) -> list[Axis]:
@@ -205,36 +199,41 @@ def _nothing(ladder: Ladder, axis: Axis) -> str:
     return f"{where}: nothing to score: {_NOTHING}; measure a target or a fifth rung"
 
 
-def _rows(axis: Axis, outcomes: Sequence[Entry]) -> list[dict[str, Any]]:
+def _rows(axis: Axis, outcomes: Sequence[Outcome]) -> tuple[AblationRow, ...]:
     """One row per variant: means over its forecasts, and over those that every variant makes."""
     made: dict[str, set[tuple[str, str]]] = {variant.name: set() for variant in axis.variants}
     for one in outcomes:
-        if one["verdict"] != "abstain":
-            made[one["variant"]].add((one["task"], one["target"]))
+        if one.made:
+            made[one.variant].add((one.task, one.target))
     common = set.intersection(*made.values())
-    rows = []
-    for variant in axis.variants:
-        own = [one for one in outcomes if one["variant"] == variant.name]
-        answered = [one for one in own if one["verdict"] != "abstain"]
-        shared = [one for one in answered if (one["task"], one["target"]) in common]
-        row: dict[str, Any] = {
-            "variant": variant.name,
-            "forecasts": len(answered),
-            "abstentions": len(own) - len(answered),
-        }
-        for error in ("ee", "fe"):
-            sizes = [abs(one[error]) for one in answered if np.isfinite(one[error])]
-            row[error] = _mean(sizes)
-            row[f"{error}_max"] = max(sizes, default=np.nan)
-            row[f"{error}_common"] = _mean([abs(one[error]) for one in shared])
-        row["common"] = len(common)
-        for name in _MEANS:
-            row[name] = _mean([one[name] for one in own])
-        rows.append(row)
-    return rows
+    return tuple(
+        _row(variant.name, [one for one in outcomes if one.variant == variant.name], common)
+        for variant in axis.variants
+    )
 
 
-def _mean(values: Sequence[float]) -> float:
-    """Mean of the values that exist; NaN if none does."""
-    known = [value for value in values if np.isfinite(value)]
-    return float(np.mean(known)) if known else float("nan")
+def _row(variant: str, own: Sequence[Outcome], common: set[tuple[str, str]]) -> AblationRow:
+    answered = [one for one in own if one.made]
+    shared = [one for one in answered if (one.task, one.target) in common]
+    ee, fe = _sizes(answered, "ee"), _sizes(answered, "fe")
+    return AblationRow(
+        variant=variant,
+        forecasts=len(answered),
+        abstentions=len(own) - len(answered),
+        ee=mean(ee),
+        ee_max=max(ee, default=None),
+        ee_common=mean(_sizes(shared, "ee")),
+        fe=mean(fe),
+        fe_max=max(fe, default=None),
+        fe_common=mean(_sizes(shared, "fe")),
+        common=len(common),
+        **{name: mean(_known(own, name)) for name in _MEANS},
+    )
+
+
+def _sizes(outcomes: Sequence[Outcome], error: str) -> list[float]:
+    return [abs(value) for value in _known(outcomes, error)]
+
+
+def _known(outcomes: Sequence[Outcome], name: str) -> list[float]:
+    return [value for one in outcomes if (value := getattr(one, name)) is not None]

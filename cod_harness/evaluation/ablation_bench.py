@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cod_harness.engine.methods import DEFAULT_METHOD, PAPER_METHOD
 from cod_harness.evaluation.evidence import Evidence, Floats
+from cod_harness.evaluation.records.ablation import Outcome, SubsetScore
+from cod_harness.evaluation.records.base import codes, known, points_off, sentences
 from cod_harness.evaluation.rolling import Hidden
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Bench:
         self._labels: dict[str, Ints] = {}
         self._models: dict[str, COD] = {}
 
-    def outcome(self, variant: Variant, hidden: Hidden, column: Floats) -> dict[str, Any]:
+    def outcome(self, variant: Variant, hidden: Hidden, column: Floats) -> Outcome:
         """How one variant forecasts a hidden model, and what its clusters are like.
 
         column (n,) are the model's pass rates, for scoring alone.
@@ -61,32 +61,30 @@ class Bench:
         rates, labels = self.evidence.rates, model.labels_
         asked = (rates != 0).any(axis=1)
         predictable = model.classes_ == "predictable"
-        subset = float(column[predictable].mean()) if predictable.any() else np.nan
-        return {
-            "task": self.evidence.task,
-            "target": hidden.model.name,
-            "role": hidden.model.role,
-            "compute": hidden.compute,
-            "variant": variant.name,
-            "verdict": forecast.verdict,
-            "reasons": [str(reason) for reason in forecast.reasons],
-            "codes": [reason.code for reason in forecast.reasons],
-            "forecast": forecast.mean,
-            "observed": hidden.observed,
-            "fe": 100 * (forecast.mean - hidden.observed),
-            "subset": {
-                "forecast": forecast.subset.mean,
-                "observed": subset,
-                "share": forecast.subset.share,
-            },
-            "ee": 100 * (forecast.subset.mean - subset),
-            "tr": 100 * forecast.subset.share,
-            "iad": mean_distance(rates, labels),
-            "or": 100 * float((labels[asked] < 0).mean()) if asked.any() else np.nan,
-            "clusters": len(model.clusters_),
-            "map_rmse": model.mapping_.rmse,
-            "map_pieces": len(model.mapping_.knots) - 1,
-        }
+        subset = float(column[predictable].mean()) if predictable.any() else None
+        share = known(forecast.subset.share)
+        mean, whole = known(forecast.mean), known(forecast.subset.mean)
+        return Outcome(
+            task=self.evidence.task,
+            target=hidden.model.name,
+            role=hidden.role,
+            compute=hidden.compute,
+            variant=variant.name,
+            verdict=forecast.verdict,
+            reasons=sentences(forecast.reasons),
+            codes=codes(forecast.reasons),
+            forecast=mean,
+            observed=hidden.observed,
+            fe=points_off(mean, hidden.observed),
+            subset=SubsetScore(forecast=whole, observed=subset, share=share),
+            ee=points_off(whole, subset),
+            tr=None if share is None else 100 * share,
+            iad=known(mean_distance(rates, labels)),
+            outliers=100 * float((labels[asked] < 0).mean()) if asked.any() else None,
+            clusters=len(model.clusters_),
+            map_rmse=known(model.mapping_.rmse),
+            map_pieces=len(model.mapping_.knots) - 1,
+        )
 
     def _fitted(self, variant: Variant) -> COD:
         from cod_harness.engine import COD

@@ -1,74 +1,92 @@
-"""The backtest document, `cod-backtest/1`: forecasts of known results, and their errors."""
+"""Backtests: forecasts of known results, each from what is below it, and their errors."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from importlib import resources
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cod_harness.documents.writing import plain, provenance
 from cod_harness.engine.settings import LEVEL
 from cod_harness.errors import InputError
-from cod_harness.evaluation.evidence import Evidence, fitted
+from cod_harness.evaluation.evidence import Evidence, Floats, fitted
 from cod_harness.evaluation.forecasts import (
-    Document,
+    Progress,
+    check_level,
     chosen_methods,
-    document_text,
     mismatches,
 )
-from cod_harness.evaluation.rolling import Origin, rolling_origins
-from cod_harness.ladder.files import date_stamp, write_whole
+from cod_harness.evaluation.records.backtest import (
+    Backtest,
+    BacktestRow,
+    BacktestSettings,
+    Difference,
+    MeanError,
+    MethodSummary,
+    VerdictErrors,
+)
+from cod_harness.evaluation.records.base import (
+    codes,
+    inside,
+    known,
+    points_off,
+    provenance,
+    sentences,
+)
+from cod_harness.evaluation.rolling import Hidden, Origin, rolling_origins
+from cod_harness.evaluation.siblings import origins_beside_each_other
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
+from cod_harness.parent import end_with_parent
 
 if TYPE_CHECKING:
     from cod_harness.engine import Forecast
 
-SCHEMA = "cod-backtest/1"
 _REPLICATES = 2000  # of the bootstrap of means
 _FEW = 8  # forecasts that other processes are not started for
 
-Floats = npt.NDArray[np.float64]
-Row = Mapping[str, Any]
 
+@dataclass(frozen=True)
+class BacktestOptions:
+    """What to forecast again, and how.
 
-def backtest_document(
-    rates: PassRates,
-    ladder: Ladder,
-    methods: Sequence[str] | None = None,
-    holdout: int | None = None,
-    level: float = LEVEL,
-    allow_mismatch: bool = False,
-    processes: int = 1,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-    command: Sequence[str] | None = None,
-) -> Document:
-    """Forecast what is known already, from what came before it, and score the forecasts.
-
-    Args:
-        rates: pass rates of rungs, anchors and measured targets.
-        ladder: says which model is what, and the compute of each.
+    Attributes:
         methods: names out of `engine.METHODS`; None for all. The first is what the others are
             compared with.
         holdout: how many of the largest rungs to hide at most, one origin after the other; None
             for every rung that leaves enough below it.
         level: coverage of the intervals, in (0, 1).
         allow_mismatch: go on although runs differ; the differences then stand in the notes.
-        processes: how many to share the work; 1 for this one alone.
-        progress: called with the numbers of fits that are done and that there are.
-        command: the words that made the document.
+    """
 
-    Returns:
-        The document, plain JSON values only; see `schema`.
+    methods: Sequence[str] | None = None
+    holdout: int | None = None
+    level: float = LEVEL
+    allow_mismatch: bool = False
+
+
+def backtest_ladder(
+    rates: PassRates,
+    ladder: Ladder,
+    options: BacktestOptions | None = None,
+    processes: int = 1,
+    command: Sequence[str] | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Backtest:
+    """Forecast what is known already, from what came before it, and score the forecasts.
+
+    Args:
+        rates: pass rates of rungs, anchors and measured targets.
+        ladder: says which model is what, and the compute of each.
+        options: what to forecast again, and how; None for everything by all methods.
+        processes: how many to share the work; 1 for this one alone.
+        command: the words that asked for it.
+        progress: called with the numbers of fits that are done and that there are.
 
     Raises:
         InputError: an unknown method, a wrong level or number, runs that differ, or nothing to
@@ -76,12 +94,14 @@ def backtest_document(
     """
     from cod_harness.engine import METHODS
 
-    methods = chosen_methods(list(METHODS) if methods is None else methods, METHODS)
-    if not 0 < level < 1:
-        raise InputError(f"the level {level:g} is not between 0 and 1; write 0.9 for 90 %")
+    options = options or BacktestOptions()
+    asked = list(METHODS) if options.methods is None else options.methods
+    methods = chosen_methods(asked, METHODS)
+    check_level(options.level)
+    holdout = options.holdout
     if holdout is not None and holdout < 0:
         raise InputError(f"{holdout} rungs cannot be held out; give 0 or more")
-    notes = [*rates.notes, *mismatches(rates, allow_mismatch)]
+    notes = [*rates.notes, *mismatches(rates, options.allow_mismatch)]
     origins: list[Origin] = []
     for task in rates.tasks:
         found, remarks = rolling_origins(rates, ladder, task, holdout)
@@ -93,69 +113,40 @@ def backtest_document(
             "measured target, or (without --holdout 0) a fifth rung"
             + (f" ({notes[0]})" if notes else "")
         )
+    origins = origins_beside_each_other(origins)
     jobs = [
-        _Job(method, origin.evidence, tuple(one.compute for one in origin.hidden), level)
+        _Job(method, origin.evidence, tuple(one.compute for one in origin.hidden), options.level)
         for origin in origins
         for method in methods
     ]
     forecasts = _forecasts(jobs, processes, progress)
     rows = [
-        row
+        _row(origin.evidence, hidden, method, forecast)
         for origin in origins
         for method in methods
-        for row in _rows(origin, ladder, method, next(forecasts))
+        for hidden, forecast in zip(origin.hidden, next(forecasts), strict=True)
     ]
-    document = {
-        "schema": SCHEMA,
-        "rows": rows,
-        "summary": summaries(rows, methods),
-        "ladder": ladder.name,
-        "settings": {
-            "methods": list(methods),
-            "holdout": holdout,
-            "level": level,
-            "allow_mismatch": allow_mismatch,
-            "notes": list(dict.fromkeys(notes)),
-            "command": None if command is None else list(command),
-        },
+    return Backtest(
+        rows=tuple(rows),
+        summary=summaries(rows, methods),
+        ladder=ladder.name,
+        settings=BacktestSettings(
+            methods=methods,
+            holdout=holdout,
+            level=options.level,
+            allow_mismatch=options.allow_mismatch,
+            notes=tuple(dict.fromkeys(notes)),
+            command=None if command is None else tuple(command),
+        ),
         **provenance(),
-    }
-    written: Document = plain(document)
-    return written
+    )
 
 
-def summaries(rows: Sequence[Row], methods: Sequence[str]) -> dict[str, Any]:
-    """What the rows say of each method, errors in points; None where there is no number.
-
-    Per method: mean, median, max of the absolute error, bias (mean of the signed error), coverage
-    (share of the measured values inside the interval), width (median, points), naive_width (of one
-    interval alike around every forecast that holds as many, points), n (forecasts made),
-    abstained (share of the points without one), mean_low and mean_high (90 % bootstrap interval of
-    the mean), verdicts (mean and n of the forecasts called ok and weak), versus (the difference of
-    the absolute error to the first method's where both forecast, with its interval).
-    """
+def summaries(rows: Sequence[BacktestRow], methods: Sequence[str]) -> dict[str, MethodSummary]:
+    """What the rows say of each method, the first of which the others are compared with."""
     tables = {method: _Errors.of(rows, method) for method in methods}
     first = tables[methods[0]]
-    return {
-        method: {**tables[method].summary(), "versus": tables[method].versus(first, methods[0])}
-        for method in methods
-    }
-
-
-def write_backtest(document: Mapping[str, Any], out: str | os.PathLike[str]) -> Path:
-    """Write `OUT/cod_backtest_<date>.json`, whole or not at all; returns its path."""
-    return write_whole(Path(out) / f"cod_backtest_{date_stamp()}.json", document_text(document))
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the document."""
-    text = (
-        resources.files("cod_harness.documents")
-        .joinpath("cod-backtest-1.schema.json")
-        .read_text("utf-8")
-    )
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+    return {method: table.summary(first, methods[0]) for method, table in tables.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +171,8 @@ def _forecasts(
             yield result
         return
     # Started afresh: a fork of a process with threads can hang.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    context, parent = get_context("spawn"), (os.getpid(),)
+    with ProcessPoolExecutor(processes, context, end_with_parent, parent) as pool:
         for done, result in enumerate(pool.map(_done, jobs), start=1):
             progress(done, len(jobs))
             yield result
@@ -193,31 +185,28 @@ def _done(job: _Job) -> list[Forecast]:
     return [model.forecast(compute, job.level) for compute in job.compute]
 
 
-def _rows(
-    origin: Origin, ladder: Ladder, method: str, forecasts: Sequence[Forecast]
-) -> Iterator[dict[str, Any]]:
-    evidence = origin.evidence
-    for hidden, forecast in zip(origin.hidden, forecasts, strict=True):
-        made = forecast.verdict != "abstain"
-        yield {
-            "task": evidence.task,
-            "target": hidden.model.name,
-            "method": method,
-            "forecast": forecast.mean,
-            "low": forecast.low,
-            "high": forecast.high,
-            "observed": hidden.observed,
-            "error": 100 * (forecast.mean - hidden.observed) if made else None,
-            "verdict": forecast.verdict,
-            "reasons": [str(reason) for reason in forecast.reasons],
-            "codes": [reason.code for reason in forecast.reasons],
-            "role": hidden.model.role,
-            "compute": hidden.compute,
-            # How far beyond: times the compute of the largest rung that the forecast saw.
-            "distance": hidden.compute / float(max(evidence.compute)),
-            "rungs": len(evidence.rungs),
-            "questions": len(evidence.questions),
-        }
+def _row(evidence: Evidence, hidden: Hidden, method: str, forecast: Forecast) -> BacktestRow:
+    made = forecast.verdict != "abstain"
+    mean = known(forecast.mean)
+    return BacktestRow(
+        task=evidence.task,
+        target=hidden.model.name,
+        method=method,
+        forecast=mean,
+        low=known(forecast.low),
+        high=known(forecast.high),
+        observed=hidden.observed,
+        error=points_off(mean, hidden.observed) if made else None,
+        verdict=forecast.verdict,
+        reasons=sentences(forecast.reasons),
+        codes=codes(forecast.reasons),
+        role=hidden.role,
+        compute=hidden.compute,
+        # How far beyond: times the compute of the largest rung that the forecast saw.
+        distance=hidden.compute / float(max(evidence.compute)),
+        rungs=len(evidence.rungs),
+        questions=len(evidence.questions),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,47 +225,46 @@ class _Errors:
     models: npt.NDArray[np.intp]
 
     @classmethod
-    def of(cls, rows: Sequence[Row], method: str) -> _Errors:
-        mine = [row for row in rows if row["method"] == method]
-        error = np.array([np.nan if row["error"] is None else row["error"] for row in mine])
-        low, high, seen = (
-            np.array([row[key] for row in mine], dtype=float) for key in ("low", "high", "observed")
-        )
-        # A measured value on the edge of an interval is in it, whatever the last bit says.
+    def of(cls, rows: Sequence[BacktestRow], method: str) -> _Errors:
+        mine = [row for row in rows if row.method == method]
+        low = np.array([row.low for row in mine], dtype=float)
+        high = np.array([row.high for row in mine], dtype=float)
         return cls(
-            error=error,
-            inside=(low - 1e-9 <= seen) & (seen <= high + 1e-9),
+            error=np.array([row.error for row in mine], dtype=float),
+            inside=inside(low, np.array([row.observed for row in mine]), high),
             width=100 * (high - low),
-            verdicts=np.array([row["verdict"] for row in mine]),
-            tasks=np.unique([row["task"] for row in mine], return_inverse=True)[1],
-            models=np.unique([row["target"] for row in mine], return_inverse=True)[1],
+            verdicts=np.array([row.verdict for row in mine]),
+            tasks=np.unique([row.task for row in mine], return_inverse=True)[1],
+            models=np.unique([row.target for row in mine], return_inverse=True)[1],
         )
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self, first: _Errors, name: str) -> MethodSummary:
+        """The method in a line; `first`, of this name, is what it is compared with."""
         made = ~np.isnan(self.error)
         size = np.abs(self.error[made])
         low, high = self._of_mean(np.abs(self.error))
-        inside = self.inside[made]
-        return {
-            "mean": _if_any(np.mean, size),
-            "max": _if_any(np.max, size),
-            "coverage": _if_any(np.mean, inside.astype(float)),
-            "n": int(made.sum()),
-            "median": _if_any(np.median, size),
-            "bias": _if_any(np.mean, self.error[made]),
-            "width": _if_any(np.median, self.width[made]),
-            "naive_width": float(2 * np.sort(size)[inside.sum() - 1]) if inside.any() else None,
-            "abstained": float(1.0 - made.mean()),
-            "mean_low": low,
-            "mean_high": high,
-            "verdicts": {verdict: self._of_verdict(verdict) for verdict in ("ok", "weak")},
-        }
+        held = self.inside[made]
+        return MethodSummary(
+            mean=_if_any(np.mean, size),
+            max=_if_any(np.max, size),
+            coverage=_if_any(np.mean, held.astype(float)),
+            n=int(made.sum()),
+            median=_if_any(np.median, size),
+            bias=_if_any(np.mean, self.error[made]),
+            width=_if_any(np.median, self.width[made]),
+            naive_width=float(2 * np.sort(size)[held.sum() - 1]) if held.any() else None,
+            abstained=float(1.0 - made.mean()),
+            mean_low=low,
+            mean_high=high,
+            verdicts=VerdictErrors(ok=self._of_verdict("ok"), weak=self._of_verdict("weak")),
+            versus=self._versus(first, name),
+        )
 
-    def _of_verdict(self, verdict: str) -> dict[str, Any]:
+    def _of_verdict(self, verdict: str) -> MeanError:
         size = np.abs(self.error[self.verdicts == verdict])
-        return {"mean": _if_any(np.mean, size), "n": len(size)}
+        return MeanError(mean=_if_any(np.mean, size), n=len(size))
 
-    def versus(self, other: _Errors, name: str) -> dict[str, Any] | None:
+    def _versus(self, other: _Errors, name: str) -> Difference | None:
         """By how much this method errs more than another, where both forecast."""
         if other is self:
             return None
@@ -284,7 +272,7 @@ class _Errors:
         both = difference[~np.isnan(difference)]
         low, high = self._of_mean(difference)
         mean = _if_any(np.mean, both)
-        return {"method": name, "mean": mean, "low": low, "high": high, "n": len(both)}
+        return Difference(method=name, mean=mean, low=low, high=high, n=len(both))
 
     def _of_mean(self, values: Floats) -> tuple[float | None, float | None]:
         """90 % bootstrap interval of the mean of the values that are not NaN.
@@ -298,10 +286,10 @@ class _Errors:
             return None, None
         random = np.random.default_rng(0)
         weight = np.ones((_REPLICATES, int(made.sum())))
-        for codes in (self.tasks, self.models):
-            number = int(codes.max()) + 1
+        for members in (self.tasks, self.models):
+            number = int(members.max()) + 1
             drawn = random.multinomial(number, np.full(number, 1 / number), size=_REPLICATES)
-            weight *= drawn[:, codes[made]]
+            weight *= drawn[:, members[made]]
         total = weight.sum(axis=1)
         means = (weight @ values[made])[total > 0] / total[total > 0]
         low, high = np.percentile(means, [5, 95])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from cod_harness.errors import InputError
+from cod_harness.evaluation.records.forecast import compute_name
 from cod_harness.ladder.read_ladder import number
 
 _COLUMNS = ("task", "compute", "accuracy")
@@ -70,7 +71,7 @@ def read_checkpoints(path: str | os.PathLike[str], tasks: Sequence[str]) -> list
         accuracy = _value(where, "accuracy", str(cells["accuracy"]))
         if not 0 <= accuracy <= 1:
             raise InputError(f"{where}: accuracy is {accuracy:g}; give a share between 0 and 1")
-        name = str(cells.get("name") or f"{compute:.4g} FLOP")
+        name = str(cells.get("name") or compute_name(compute))
         found.append(Checkpoint(task, name, compute, accuracy))
     return found
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from inspect import signature
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cod_harness.engine.settings import MIN_RUNGS
+from cod_harness.engine.verdicts import Reason, because
 from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 
 if TYPE_CHECKING:
-    from cod_harness.engine import Forecaster
+    from cod_harness.engine import COD, Forecaster
+    from cod_harness.engine.views.trend import Siblings
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,7 +38,9 @@ class Evidence:
         filter: lm-eval filter; "" if unknown.
         metric: lm-eval metric; "" if unknown.
         notes: sentences on models and questions left out.
-        problem: why no forecast can be made from this, or "".
+        problem: why no forecast can be made from this, or None.
+        siblings: abilities of the rungs on the ladder's other tasks, for methods whose `fit` takes
+            `siblings`; None where they are not known.
     """
 
     task: str
@@ -48,7 +53,8 @@ class Evidence:
     filter: str
     metric: str
     notes: tuple[str, ...]
-    problem: str = ""
+    problem: Reason | None = None
+    siblings: Siblings | None = None
 
     @property
     def compute(self) -> Floats:
@@ -60,6 +66,14 @@ class Evidence:
         """(m,) losses of the rungs on the task, or their own; NaN where the ladder tells none."""
         losses = [model.loss_on(self.task) for model in self.rungs]
         return np.array([np.nan if loss is None else loss for loss in losses], dtype=float)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The clusters, laws and map of one task: what they were fitted to, and the fitted model."""
+
+    evidence: Evidence
+    model: COD
 
 
 def task_evidence(rates: PassRates, ladder: Ladder, task: str) -> Evidence:
@@ -108,21 +122,13 @@ def task_evidence(rates: PassRates, ladder: Ladder, task: str) -> Evidence:
     )
 
 
-def _problem(rungs: Sequence[Model], questions: int) -> str:
+def _problem(rungs: Sequence[Model], questions: int) -> Reason | None:
     if len(rungs) < MIN_RUNGS:
-        return (
-            f"{len(rungs)} rung{'s' * (len(rungs) != 1)} with data ({_names(rungs) or 'none'}); "
-            f"a forecast needs {MIN_RUNGS}"
-        )
+        return because("few_rungs", rungs=len(rungs), names=_names(rungs))
     amounts = len({model.compute for model in rungs})
     if amounts < MIN_RUNGS:
-        return (
-            f"{amounts} different amounts of compute among {len(rungs)} rungs; "
-            f"a forecast needs {MIN_RUNGS}"
-        )
-    if not questions:
-        return "no question was asked of every rung and anchor"
-    return ""
+        return because("few_amounts", amounts=amounts, rungs=len(rungs))
+    return None if questions else because("no_common_question")
 
 
 def fitted(
@@ -134,14 +140,16 @@ def fitted(
     (`engine.methods.CLUSTERING`).
     """
     anchors = evidence.anchor_rates if evidence.anchors else None
-    clusters = {} if labels is None else {"labels": labels}
+    more: dict[str, Any] = {} if labels is None else {"labels": labels}
+    if evidence.siblings is not None and "siblings" in signature(method.fit).parameters:
+        more["siblings"] = evidence.siblings
     return method.fit(
         evidence.rates,
         evidence.compute,
         evidence.n_samples,
         anchors=anchors,
         losses=evidence.losses,
-        **clusters,
+        **more,
     )
 
 

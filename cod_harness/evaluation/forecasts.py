@@ -1,18 +1,15 @@
-"""The forecast document, `cod-forecast/1`: everything a forecast says, as JSON."""
+"""Forecasts of a ladder's tasks: the engine on evidence, one method, target and task at a time."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import resources
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import numpy as np
 
-from cod_harness.documents.writing import plain, provenance
 from cod_harness.engine.methods import CLUSTERING, DEFAULT_METHOD
 from cod_harness.engine.settings import LEVEL
 from cod_harness.errors import InputError
@@ -20,50 +17,47 @@ from cod_harness.evaluation.checkpoints import Checkpoint
 from cod_harness.evaluation.deciles import difficulty_deciles
 from cod_harness.evaluation.evidence import (
     Evidence,
+    Fit,
     check_rungs,
     fitted,
     measured_accuracy,
     task_evidence,
 )
 from cod_harness.evaluation.question_map import curve, example_questions, question_map, rates_hash
+from cod_harness.evaluation.records.base import codes, floats, known, provenance, sentences
+from cod_harness.evaluation.records.forecast import (
+    CLASSES,
+    ClassCounts,
+    ClusterSummary,
+    Forecasts,
+    ForecastSettings,
+    LadderSummary,
+    MapSummary,
+    ModelSummary,
+    Part,
+    RungSummary,
+    Subset,
+    TaskForecast,
+    TaskSummary,
+)
+from cod_harness.evaluation.siblings import beside_each_other
 from cod_harness.evaluation.targets import Target, chosen_targets
 from cod_harness.evaluation.transfer import SavedClusters, document_hashes
-from cod_harness.ladder.compare import differences
-from cod_harness.ladder.files import date_stamp, write_whole
-from cod_harness.ladder.manifest import Ladder
+from cod_harness.ladder.compare import differences, refuse_serious
+from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 
 if TYPE_CHECKING:
     from cod_harness.engine import COD, Cluster, Forecast, Forecaster
 
-SCHEMA = "cod-forecast/1"
-CLASSES = ("predictable", "non_extrapolatable", "outlier", "zero")
-
-Document = dict[str, Any]
+Progress = Callable[[int, int], None]
 
 
-def forecast_document(
-    rates: PassRates,
-    ladder: Ladder,
-    methods: Sequence[str] = (DEFAULT_METHOD,),
-    targets: Sequence[str] | None = None,
-    compute: float | Sequence[float] | None = None,
-    level: float = LEVEL,
-    allow_mismatch: bool = False,
-    clusters: SavedClusters | None = None,
-    checkpoints: Sequence[Checkpoint] = (),
-    on_clusters: Callable[[Evidence, COD], object] | None = None,
-    command: Sequence[str] | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Document:
-    """Forecast every task of some pass rates for some targets.
+@dataclass(frozen=True)
+class ForecastOptions:
+    """What to forecast, and how.
 
-    Each forecast is made from the rungs and anchors alone; a target's own rates are only set
-    beside it as `observed`. A task with fewer than four rungs of data gets an abstaining entry.
-
-    Args:
-        rates: pass rates of the rungs, and of anchors and targets where measured.
-        ladder: says which model is what, and the compute of each.
+    Attributes:
         methods: names out of `engine.METHODS`.
         targets: names of targets of the ladder; all of them if None and no `compute` is given.
         compute: training compute in FLOP of one more target, or of several, named after it.
@@ -72,13 +66,77 @@ def forecast_document(
             then stand in the notes.
         clusters: clusters learnt elsewhere, used instead of new ones; only `CLUSTERING` methods.
         checkpoints: results of a running job, each forecast at its compute and set beside it.
-        on_clusters: called for each task with its evidence and the model whose clusters the
-            document shows.
-        command: the words that made the document, for whoever wants to make it again.
-        progress: called with the numbers of tasks that are done and that there are.
+    """
 
-    Returns:
-        The document, plain JSON values only; see `schema`. A number that doesn't exist is None.
+    methods: Sequence[str] = (DEFAULT_METHOD,)
+    targets: Sequence[str] | None = None
+    compute: float | Sequence[float] | None = None
+    level: float = LEVEL
+    allow_mismatch: bool = False
+    clusters: SavedClusters | None = None
+    checkpoints: Sequence[Checkpoint] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class FittedForecasts:
+    """The forecasts of a ladder's tasks, and the fitted models behind them.
+
+    Attributes:
+        record: everything that the forecasts say, as it lies on disk.
+        fits: by task, the evidence and the `COD` whose clusters the record shows; without tasks
+            of which nothing can be forecast.
+        rates: what it was made from.
+        ladder: the ladder.
+    """
+
+    record: Forecasts
+    fits: Mapping[str, Fit]
+    rates: PassRates
+    ladder: Ladder
+
+    def with_curves(self) -> Forecasts:
+        """The record with the curve of every task over compute, which a page shows.
+
+        A dozen forecasts a task that nothing but a picture needs.
+        """
+        settings = self.record.settings
+        goals = [
+            one.compute
+            for name in settings.targets
+            for one in self.record.forecasts
+            if one.target == name
+        ]
+        tasks = dict(self.record.tasks)
+        for task, fit in self.fits.items():
+            rungs = fit.evidence.compute
+            drawn = curve(fit.model, settings.clusters_of, rungs, goals, settings.level)
+            tasks[task] = msgspec.structs.replace(tasks[task], curve=drawn)
+        return msgspec.structs.replace(self.record, tasks=tasks)
+
+    def clusters(self) -> SavedClusters:
+        """The clusters of all tasks, for another ladder; InputError where there are none."""
+        method = self.record.settings.clusters_of
+        return SavedClusters.of(self.rates, self.ladder, method, self.fits.values())
+
+
+def forecast_ladder(
+    rates: PassRates,
+    ladder: Ladder,
+    options: ForecastOptions | None = None,
+    command: Sequence[str] | None = None,
+    progress: Progress = lambda done, total: None,
+) -> FittedForecasts:
+    """Forecast every task of some pass rates for some targets.
+
+    Each forecast is made from the rungs and anchors alone; a target's own rates are only set
+    beside it as `observed`. A task with fewer than four rungs of data gets an abstaining entry.
+
+    Args:
+        rates: pass rates of the rungs, and of anchors and targets where measured.
+        ladder: says which model is what, and the compute of each.
+        options: what to forecast, and how; None for the ladder's targets by the default method.
+        command: the words that asked for it, for whoever wants to make it again.
+        progress: called with the numbers of tasks that are done and that there are.
 
     Raises:
         InputError: an unknown method or target, no target, too few rungs, runs that differ, or
@@ -86,104 +144,57 @@ def forecast_document(
     """
     from cod_harness.engine import METHODS
 
-    methods = chosen_methods(methods, METHODS)
-    nothing_else = checkpoints and targets is None and compute is None and not ladder.targets
-    aims = [] if nothing_else else chosen_targets(ladder, targets, compute)
-    if not 0 < level < 1:
-        raise InputError(f"the level {level:g} is not between 0 and 1; write 0.9 for 90 %")
+    options = options or ForecastOptions()
+    methods = chosen_methods(options.methods, METHODS)
+    aims = _aims(ladder, options)
+    check_level(options.level)
     check_rungs(rates, ladder)
-    notes = [*rates.notes, *mismatches(rates, allow_mismatch)]
+    notes = [*rates.notes, *mismatches(rates, options.allow_mismatch)]
+    clusters = options.clusters
     if clusters is not None:
         notes += _transfer(clusters, methods, rates)
     # The cluster tables show the first method that clusters, else the default one.
     shown = next((name for name in methods if name in CLUSTERING), DEFAULT_METHOD)
-    forecasts: list[dict[str, Any]] = []
-    tasks: dict[str, Any] = {}
-    for done, task in enumerate(rates.tasks):
+    forecasts: list[TaskForecast] = []
+    tasks: dict[str, TaskSummary] = {}
+    fits: dict[str, Fit] = {}
+    every = beside_each_other([task_evidence(rates, ladder, task) for task in rates.tasks])
+    for done, evidence in enumerate(every):
+        task = evidence.task
         progress(done, len(rates.tasks))
-        evidence = task_evidence(rates, ladder, task)
         notes += evidence.notes
-        models: dict[str, Forecaster] = {}
-        labels = None
-        if clusters is not None and not evidence.problem:
-            hashes = document_hashes(rates, task)
-            labels = clusters.labels(task, evidence.questions, hashes)
-        seen = [one for one in checkpoints if one.task == task]
-        measured = []
-        for aim in aims:
-            observed, note = measured_accuracy(rates, evidence, aim.name)
-            notes += [note] if note else []
-            measured.append((aim, observed))
-        measured += [(Target(one.name, one.compute), one.accuracy) for one in seen]
-        for aim, observed in measured:
-            for method in methods:
-                entry = {"task": task, "target": aim.name, "compute": aim.compute}
-                if evidence.problem:
-                    result = _no_forecast(evidence.problem, level)
-                else:
-                    if method not in models:
-                        models[method] = fitted(METHODS[method](), evidence, labels)
-                    result = _forecast(models[method].forecast(aim.compute, level))
-                forecasts.append({**entry, "method": method, **result, "observed": observed})
-        if shown not in models and not evidence.problem:
-            models[shown] = fitted(METHODS[shown](), evidence, labels)
-        model = cast("COD | None", models.get(shown))
-        if on_clusters and model is not None:
-            on_clusters(evidence, model)
-        tasks[task] = _task(evidence, model)
+        measured, remarks = _measured(rates, evidence, aims, options.checkpoints)
+        notes += remarks
+        bench = _Bench(evidence, _labels(clusters, rates, evidence))
+        forecasts += [
+            bench.forecast(method, aim, options.level, observed)
+            for aim, observed in measured
+            for method in methods
+        ]
+        model = None if evidence.problem else cast("COD", bench.model(shown))
         if model is not None:
-            goals = [aim.compute for aim in aims]
-            tasks[task]["curve"] = curve(model, shown, evidence.compute, goals, level)
+            fits[task] = Fit(evidence, model)
+        tasks[task] = _task(evidence, model)
     progress(len(rates.tasks), len(rates.tasks))
-    document = {
-        "schema": SCHEMA,
-        "forecasts": forecasts,
-        "tasks": tasks,
-        "ladder": _ladder(ladder),
-        "settings": {
-            "methods": list(methods),
-            "targets": [aim.name for aim in aims],
-            "level": level,
-            "allow_mismatch": allow_mismatch,
-            "clusters_of": shown,
-            "clusters_from": None if clusters is None else str(clusters.path or "memory"),
-            "notes": list(dict.fromkeys(notes)),
-            "tasks": _task_settings(rates),
-            "rates_hash": rates_hash(rates),
-            "command": None if command is None else list(command),
-        },
+    record = Forecasts(
+        forecasts=tuple(forecasts),
+        tasks=tasks,
+        ladder=_ladder(ladder),
+        settings=ForecastSettings(
+            methods=methods,
+            targets=tuple(aim.name for aim in aims),
+            level=options.level,
+            allow_mismatch=options.allow_mismatch,
+            clusters_of=shown,
+            clusters_from=None if clusters is None else str(clusters.path or "memory"),
+            notes=tuple(dict.fromkeys(notes)),
+            tasks=_task_settings(rates),
+            rates_hash=rates_hash(rates),
+            command=None if command is None else tuple(command),
+        ),
         **provenance(),
-    }
-    written: Document = plain(document)
-    return written
-
-
-def document_text(document: Mapping[str, Any]) -> str:
-    """The document as JSON text, ending in a newline."""
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def write_document(document: Mapping[str, Any], out: str | os.PathLike[str]) -> Path:
-    """Write `OUT/cod_forecast_<date>.json`, whole or not at all.
-
-    Returns:
-        The path of the file.
-
-    Raises:
-        InputError: the folder cannot be written.
-    """
-    return write_whole(Path(out) / f"cod_forecast_{date_stamp()}.json", document_text(document))
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of the document."""
-    text = (
-        resources.files("cod_harness.documents")
-        .joinpath("cod-forecast-1.schema.json")
-        .read_text("utf-8")
     )
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+    return FittedForecasts(record, fits, rates, ladder)
 
 
 def chosen_methods(methods: Sequence[str], known: Mapping[str, Any]) -> tuple[str, ...]:
@@ -194,6 +205,109 @@ def chosen_methods(methods: Sequence[str], known: Mapping[str, Any]) -> tuple[st
     if not methods:
         raise InputError(f"no method given; there are {', '.join(sorted(known))}")
     return tuple(dict.fromkeys(methods))
+
+
+def check_level(level: float) -> None:
+    """InputError for what is no coverage of an interval."""
+    if not 0 < level < 1:
+        raise InputError(f"the level {level:g} is not between 0 and 1; write 0.9 for 90 %")
+
+
+def mismatches(rates: PassRates, allowed: bool) -> list[str]:
+    """What differs between runs that should have been alike, in sentences; if not allowed, raises
+    InputError with the first."""
+    serious = refuse_serious(differences(rates), allowed, "run them alike or give")
+    return [str(found) for found in serious]
+
+
+class _Bench:
+    """The methods on the evidence of one task, each fitted once."""
+
+    def __init__(self, evidence: Evidence, labels: Any) -> None:
+        self.evidence, self.labels = evidence, labels
+        self._models: dict[str, Forecaster] = {}
+
+    def model(self, method: str) -> Forecaster:
+        from cod_harness.engine import METHODS
+
+        if method not in self._models:
+            self._models[method] = fitted(METHODS[method](), self.evidence, self.labels)
+        return self._models[method]
+
+    def forecast(
+        self, method: str, aim: Target, level: float, observed: float | None
+    ) -> TaskForecast:
+        about: dict[str, Any] = {
+            "task": self.evidence.task,
+            "target": aim.name,
+            "compute": aim.compute,
+            "method": method,
+            "level": level,
+            "observed": observed,
+        }
+        if self.evidence.problem:
+            return TaskForecast(
+                **about,
+                mean=None,
+                low=None,
+                high=None,
+                verdict="abstain",
+                reasons=sentences([self.evidence.problem]),
+                codes=codes([self.evidence.problem]),
+                subset=Subset(mean=None, share=None),
+            )
+        made = self.model(method).forecast(aim.compute, level)
+        return TaskForecast(**about, **_said(made))
+
+
+def _said(forecast: Forecast) -> dict[str, Any]:
+    return {
+        "mean": known(forecast.mean),
+        "low": known(forecast.low),
+        "high": known(forecast.high),
+        "verdict": forecast.verdict,
+        "reasons": sentences(forecast.reasons),
+        "codes": codes(forecast.reasons),
+        "subset": Subset(mean=known(forecast.subset.mean), share=known(forecast.subset.share)),
+        "parts": {
+            name: Part(mean=known(part.mean), weight=known(part.weight))
+            for name, part in forecast.parts.items()
+        },
+    }
+
+
+def _aims(ladder: Ladder, options: ForecastOptions) -> list[Target]:
+    asked = options.targets is not None or options.compute is not None
+    if options.checkpoints and not asked and not ladder.targets:
+        return []  # the checkpoints are all there is to forecast
+    return chosen_targets(ladder, options.targets, options.compute)
+
+
+def _measured(
+    rates: PassRates,
+    evidence: Evidence,
+    aims: Sequence[Target],
+    checkpoints: Sequence[Checkpoint],
+) -> tuple[list[tuple[Target, float | None]], list[str]]:
+    """What is forecast on a task, with its measured accuracy where there is one, and notes."""
+    found: list[tuple[Target, float | None]] = []
+    notes = []
+    for aim in aims:
+        observed, note = measured_accuracy(rates, evidence, aim.name)
+        notes += [note] if note else []
+        found.append((aim, observed))
+    for one in checkpoints:
+        if one.task == evidence.task:
+            found.append((Target(one.name, one.compute), one.accuracy))
+    return found, notes
+
+
+def _labels(clusters: SavedClusters | None, rates: PassRates, evidence: Evidence) -> Any:
+    """The clusters (n,) that were learnt elsewhere, None where the method is to make its own."""
+    if clusters is None or evidence.problem:
+        return None
+    hashes = document_hashes(rates, evidence.task)
+    return clusters.labels(evidence.task, evidence.questions, hashes)
 
 
 def _transfer(clusters: SavedClusters, methods: Sequence[str], rates: PassRates) -> Iterator[str]:
@@ -213,150 +327,107 @@ def _transfer(clusters: SavedClusters, methods: Sequence[str], rates: PassRates)
         yield f"clusters of {', '.join(unused)} not used: no pass rates of these tasks"
 
 
-def mismatches(rates: PassRates, allowed: bool) -> list[str]:
-    """What differs between runs that should have been alike, in sentences; if not allowed, raises
-    InputError with the first."""
-    serious = [found for found in differences(rates) if found.kind != "missing"]
-    if serious and not allowed:
-        more = f" (and {len(serious) - 1} more differences)" if len(serious) > 1 else ""
-        raise InputError(
-            f"the runs differ: {serious[0]}{more}; run them alike or give --allow-mismatch"
-        )
-    return [str(found) for found in serious]
-
-
-def _forecast(forecast: Forecast) -> dict[str, Any]:
-    return {
-        "mean": forecast.mean,
-        "low": forecast.low,
-        "high": forecast.high,
-        "level": forecast.level,
-        "verdict": forecast.verdict,
-        "reasons": [str(reason) for reason in forecast.reasons],
-        "codes": [reason.code for reason in forecast.reasons],
-        "subset": {
-            "mean": forecast.subset.mean,
-            "share": forecast.subset.share,
-        },
-        "parts": {
-            name: {"mean": part.mean, "weight": part.weight}
-            for name, part in forecast.parts.items()
-        },
-    }
-
-
-def _no_forecast(problem: str, level: float) -> dict[str, Any]:
-    return {
-        "mean": None,
-        "low": None,
-        "high": None,
-        "level": level,
-        "verdict": "abstain",
-        "reasons": [problem],
-        "codes": ["no_evidence"],
-        "subset": {"mean": None, "share": None},
-        "parts": {},
-    }
-
-
-def _task(evidence: Evidence, fitted: COD | None) -> dict[str, Any]:
-    rates, count = evidence.rates, len(evidence.questions)
-    examples = (
-        {} if fitted is None else example_questions(rates, fitted.labels_, evidence.questions)
-    )
-    return {
-        "questions": count,
-        "samples": float(np.median(evidence.n_samples)) if evidence.n_samples.size else 0,
-        "metric": evidence.metric,
-        "filter": evidence.filter,
-        "bandwidth": None if fitted is None else fitted.bandwidth_,
-        "classes": _class_counts(evidence, fitted),
-        "clusters": []
-        if fitted is None
-        else [_cluster(one, examples.get(int(one.id), [])) for one in fitted.clusters_],
-        "mapping": None if fitted is None else _mapping(evidence, fitted),
-        "quality": (
-            None if fitted is None else difficulty_deciles(rates, fitted.classes_, CLASSES)
+def _task(evidence: Evidence, model: COD | None) -> TaskSummary:
+    rates = evidence.rates
+    about: dict[str, Any] = {"clusters": (), "bandwidth": None, "mapping": None}
+    if model is not None:
+        examples = example_questions(rates, model.labels_, evidence.questions)
+        about = {
+            "bandwidth": known(model.bandwidth_),
+            "clusters": tuple(
+                _cluster(one, examples.get(int(one.id), [])) for one in model.clusters_
+            ),
+            "mapping": _mapping(evidence, model),
+            "quality": difficulty_deciles(rates, model.classes_),
+            "map": question_map(rates, model.labels_),
+        }
+    return TaskSummary(
+        questions=len(evidence.questions),
+        samples=float(np.median(evidence.n_samples)) if evidence.n_samples.size else 0,
+        metric=evidence.metric,
+        filter=evidence.filter,
+        classes=_class_counts(evidence, model),
+        rungs=tuple(
+            _rung(one, column) for one, column in zip(evidence.rungs, rates.T, strict=True)
         ),
-        "map": None if fitted is None else question_map(rates, fitted.labels_),
-        "rungs": [
-            {
-                "name": model.name,
-                "compute": model.compute,
-                "accuracy": float(np.mean(column)) if count else None,
-                # Of the mean over questions: what another draw of questions would change.
-                "stderr": float(np.std(column, ddof=1)) / math.sqrt(count) if count > 1 else None,
-            }
-            for model, column in zip(evidence.rungs, rates.T, strict=True)
-        ],
-    }
+        **about,
+    )
 
 
-def _class_counts(evidence: Evidence, fitted: COD | None) -> dict[str, int]:
-    if fitted is None:
+def _rung(model: Model, rates: Any) -> RungSummary:
+    """A rung and its rates (n,)."""
+    count = len(rates)
+    assert model.compute is not None  # only anchors have none
+    return RungSummary(
+        name=model.name,
+        compute=model.compute,
+        accuracy=float(np.mean(rates)) if count else None,
+        # Of the mean over questions: what another draw of questions would change.
+        stderr=float(np.std(rates, ddof=1)) / math.sqrt(count) if count > 1 else None,
+    )
+
+
+def _class_counts(evidence: Evidence, model: COD | None) -> ClassCounts:
+    if model is None:
         # Nothing was clustered, so nothing can be extrapolated.
         zero = int((evidence.rates == 0).all(axis=1).sum()) if evidence.rungs else 0
         rest = len(evidence.questions) - zero
-        return {"predictable": 0, "non_extrapolatable": rest, "outlier": 0, "zero": zero}
-    names, counts = np.unique(fitted.classes_, return_counts=True)
-    found = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
-    return {name: found.get(name, 0) for name in CLASSES}
+        return ClassCounts(predictable=0, non_extrapolatable=rest, outlier=0, zero=zero)
+    return ClassCounts(**{name: int((model.classes_ == name).sum()) for name in CLASSES})
 
 
-def _cluster(cluster: Cluster, examples: Sequence[str]) -> dict[str, Any]:
-    # The document has one field for both: why it was refused, and what its fit is like.
+def _cluster(cluster: Cluster, examples: Sequence[str]) -> ClusterSummary:
+    # The record has one field for both: why it was refused, and what its fit is like.
     said = (*([cluster.reason] if cluster.reason else []), *cluster.notes)
-    return {
-        "id": cluster.id,
-        "size": cluster.size,
-        "rates": np.asarray(cluster.rates),
-        "g": cluster.g,
-        "a": cluster.a,
-        "b": cluster.b,
-        "c": cluster.c,
-        "predictable": cluster.predictable,
-        "reason": "; ".join(map(str, said)),
-        "codes": [reason.code for reason in said],
-        "examples": list(examples),
-    }
+    return ClusterSummary(
+        id=int(cluster.id),
+        size=int(cluster.size),
+        rates=floats(cluster.rates),
+        g=known(cluster.g),
+        a=known(cluster.a),
+        b=known(cluster.b),
+        c=known(cluster.c),
+        predictable=bool(cluster.predictable),
+        reason="; ".join(sentences(said)),
+        codes=codes(said),
+        examples=tuple(examples),
+    )
 
 
-def _mapping(evidence: Evidence, fitted: COD) -> dict[str, Any] | None:
-    mapping = fitted.mapping_
+def _mapping(evidence: Evidence, model: COD) -> MapSummary | None:
+    mapping = model.mapping_
     if len(mapping.points) == 0:  # no predictable question, so nothing to map from
         return None
     # The engine knows no names; its points are the rungs, then the anchors.
     names = [model.name for model in evidence.rungs + evidence.anchors]
-    points = [
-        [float(point[0]), float(point[1]), name]
-        for point, name in zip(mapping.points, names, strict=True)
-    ]
-    return {
-        "knots": np.asarray(mapping.knots),
-        "coefficients": np.asarray(mapping.coefficients),
-        "rmse": mapping.rmse,
-        "points": points,
-    }
+    return MapSummary(
+        knots=floats(mapping.knots),
+        coefficients=tuple(floats(piece) for piece in mapping.coefficients),
+        rmse=known(mapping.rmse),
+        points=tuple(
+            (float(point[0]), float(point[1]), name)
+            for point, name in zip(mapping.points, names, strict=True)
+        ),
+    )
 
 
-def _ladder(ladder: Ladder) -> dict[str, Any]:
-    keys = ("name", "compute", "params", "tokens", "loss")
-    return {
-        "name": ladder.name,
-        **{
-            section: [{key: getattr(model, key) for key in keys} for model in models]
-            for section, models in (
-                ("rungs", ladder.rungs),
-                ("anchors", ladder.anchors),
-                ("targets", ladder.targets),
-            )
-        },
-    }
+def _ladder(ladder: Ladder) -> LadderSummary:
+    return LadderSummary(
+        name=ladder.name,
+        rungs=_models(ladder.rungs),
+        anchors=_models(ladder.anchors),
+        targets=_models(ladder.targets),
+    )
 
 
-def _task_settings(rates: PassRates) -> dict[str, Any]:
+def _models(models: Sequence[Model]) -> tuple[ModelSummary, ...]:
+    keys = ModelSummary.__struct_fields__
+    return tuple(ModelSummary(**{key: getattr(one, key) for key in keys}) for one in models)
+
+
+def _task_settings(rates: PassRates) -> dict[str, dict[str, Any]]:
     """How each task was run, from the first run that tells."""
-    found: dict[str, Any] = {}
+    found: dict[str, dict[str, Any]] = {}
     for run in rates.settings:
         for task, about in (run.get("tasks") or {}).items():
             found.setdefault(task, about)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from cod_harness.evaluation.evidence import Floats
+from cod_harness.evaluation.records.base import known
+from cod_harness.evaluation.records.forecast import Curve, QuestionMap
 
 if TYPE_CHECKING:
     from cod_harness.engine import COD
@@ -21,7 +24,7 @@ _STEPS = (0.02, 0.025, 0.04, 0.05, 0.1)
 CURVE_POINTS = 13
 
 
-def question_map(rates: Floats, labels: npt.NDArray[np.intp]) -> dict[str, Any]:
+def question_map(rates: Floats, labels: npt.NDArray[np.intp]) -> QuestionMap:
     """Questions counted on a grid of two directions that can be read without a key.
 
     Across: the mean pass rate over the rungs. Up: the gain, mean pass rate on the upper half of the
@@ -32,12 +35,10 @@ def question_map(rates: Floats, labels: npt.NDArray[np.intp]) -> dict[str, Any]:
         labels: (n,) cluster of each question; negative for none.
 
     Returns:
-        `step`, the side of a cell, and `cells`, lists of whole numbers [across, up, cluster,
-        questions]: a cell spans [across, across + 1] * step, likewise up. Clusters below zero are
-        OUTLIER and ZERO.
+        The side of a cell, and cells. Clusters below zero are OUTLIER and ZERO.
     """
     if not rates.size:
-        return {"step": _STEPS[0], "cells": []}
+        return QuestionMap(step=_STEPS[0], cells=())
     half = max(rates.shape[1] // 2, 1)
     place = np.column_stack(
         [rates.mean(axis=1), rates[:, -half:].mean(axis=1) - rates[:, :half].mean(axis=1)]
@@ -49,7 +50,8 @@ def question_map(rates: Floats, labels: npt.NDArray[np.intp]) -> dict[str, Any]:
         keys, counts = np.unique(np.column_stack([cells, owner]), axis=0, return_counts=True)
         if len(keys) <= CELLS:
             break
-    return {"step": step, "cells": np.column_stack([keys, counts]).tolist()}
+    rows = np.column_stack([keys, counts]).tolist()
+    return QuestionMap(step=step, cells=tuple(tuple(row) for row in rows))
 
 
 def example_questions(
@@ -65,23 +67,19 @@ def example_questions(
     return found
 
 
-def curve(model: COD, method: str, rungs: Floats, goals: list[float], level: float) -> Any:
-    """The forecast at amounts of compute from the smallest rung to a little past the last goal.
-
-    Returns:
-        `method`, and `points`: [FLOP, mean, low, high], not numbers where the method abstains.
-    """
+def curve(model: COD, method: str, rungs: Floats, goals: Sequence[float], level: float) -> Curve:
+    """The forecast at amounts of compute from the smallest rung to a little past the last goal."""
     end = max([*goals, float(rungs.max())])
     amounts = np.geomspace(float(rungs.min()), end * 1.25, CURVE_POINTS)
     amounts = np.unique([*amounts, *goals])
     made = [model.forecast(float(amount), level) for amount in amounts]
-    return {
-        "method": method,
-        "points": [
-            [float(amount), one.mean, one.low, one.high]
+    return Curve(
+        method=method,
+        points=tuple(
+            (float(amount), known(one.mean), known(one.low), known(one.high))
             for amount, one in zip(amounts, made, strict=True)
-        ],
-    }
+        ),
+    )
 
 
 def rates_hash(rates: PassRates) -> str:

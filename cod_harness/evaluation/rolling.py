@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cod_harness.evaluation.evidence import Evidence, measured_accuracy, task_evidence
+from cod_harness.evaluation.records.backtest import Role
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 
@@ -27,6 +28,11 @@ class Hidden:
         """Training compute in FLOP."""
         assert self.model.compute is not None  # only anchors have none
         return self.model.compute
+
+    @property
+    def role(self) -> Role:
+        """What it is in the ladder."""
+        return "target" if self.model.role == "target" else "rung"
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cod_harness.errors import InputError
+from cod_harness.evaluation.records.forecast import compute_name
 from cod_harness.ladder.manifest import Ladder, Model
 
 
@@ -53,7 +54,7 @@ def chosen_targets(
     for amount in [compute] if isinstance(compute, (int, float)) else compute:
         if not (math.isfinite(amount) and amount > 0):
             raise InputError(f"the compute {amount:g} is no amount of FLOP; write e.g. 3.8e24")
-        aims.append(Target(f"{amount:.4g} FLOP", amount))
+        aims.append(Target(compute_name(amount), amount))
     if not aims:
         raise InputError(
             f"{ladder.path or ladder.name}: has no targets; add some under `targets:` "

@@ -6,30 +6,24 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cod_harness.documents.writing import plain, provenance
 from cod_harness.errors import InputError
-from cod_harness.evaluation.evidence import Evidence
+from cod_harness.evaluation.evidence import Fit
+from cod_harness.evaluation.records.base import known, provenance
 from cod_harness.ladder.files import write_whole
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.rate_table import read_parquet
 from cod_harness.ladder.store import Settings, read_metadata
 
-if TYPE_CHECKING:
-    from cod_harness.engine import COD
-
 SCHEMA = "cod-clusters/1"
 COLUMNS = ("task", "question", "doc_hash", "cluster", "class")
 _METADATA_KEY = b"cod_clusters"
 _OUTLIER = -1
-
-Fit = tuple[Evidence, "COD"]
 
 
 class SavedClusters:
@@ -62,13 +56,14 @@ class SavedClusters:
             rates: the pass rates they were fitted to, which know the hashes of the documents.
             ladder: the ladder they were fitted on.
             method: the method they are of, e.g. "cod".
-            fits: pairs of evidence and what was fitted to it.
+            fits: what was fitted, by task or in any order.
 
         Raises:
             InputError: there is none.
         """
         parts, bandwidths, rungs = [], {}, []
-        for evidence, model in fits:
+        for fit in fits:
+            evidence, model = fit.evidence, fit.model
             hashes = document_hashes(rates, evidence.task)
             columns = {
                 "task": evidence.task,
@@ -78,7 +73,7 @@ class SavedClusters:
                 "class": model.classes_,
             }
             parts.append(pd.DataFrame(columns))
-            bandwidths[evidence.task] = model.bandwidth_
+            bandwidths[evidence.task] = known(model.bandwidth_)
             rungs += [rung.name for rung in evidence.rungs]
         if not parts:
             raise InputError("no task could be clustered, so there are no clusters to save")
@@ -89,7 +84,7 @@ class SavedClusters:
             "bandwidths": bandwidths,
             **provenance(),
         }
-        return cls(pd.concat(parts, ignore_index=True), plain(settings))
+        return cls(pd.concat(parts, ignore_index=True), settings)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> SavedClusters:

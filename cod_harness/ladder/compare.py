@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cod_harness.errors import InputError
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.store import Settings
 
@@ -169,6 +170,19 @@ def differences(rates: PassRates) -> list[Difference]:
     hashed = set(pd.unique(rates.frame["task"][rates.frame["prompt_hash"] != ""])) | told
     kept = [found for found in settings if found.kind == "settings" or found.task not in hashed]
     return kept + questions
+
+
+def refuse_serious(found: Sequence[Difference], allowed: bool, remedy: str) -> list[Difference]:
+    """The differences that make runs incomparable; questions that are missing can be left out.
+
+    remedy: what to do, as words before `--allow-mismatch`. Raises InputError where there are some
+    and they are not allowed.
+    """
+    serious = [difference for difference in found if difference.kind != "missing"]
+    if serious and not allowed:
+        more = f" (and {len(serious) - 1} more differences)" if len(serious) > 1 else ""
+        raise InputError(f"the runs differ: {serious[0]}{more}; {remedy} --allow-mismatch")
+    return serious
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -107,6 +108,11 @@ def _flush_folder(folder: Path) -> None:
         pass
     finally:
         os.close(descriptor)
+
+
+def file_name(name: str) -> str:
+    """A name of a rung, a task or a checkpoint as a file can have it."""
+    return re.sub(r"[^A-Za-z0-9._@-]+", "_", name)
 
 
 def passrate_files(folder: str | os.PathLike[str]) -> list[Path]:

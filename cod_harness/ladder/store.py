@@ -25,6 +25,10 @@ Capture = tuple[str, str, str]
 """What one run measured of one task: model, checkpoint ("" for the model itself), task."""
 
 
+# All responses the same on so large a share of documents: no sampling took place.
+COPIES = 0.98
+
+
 @dataclass(frozen=True, eq=False)
 class Store:
     """A store file: its settings are read, its rows are not until they are asked for.
@@ -66,12 +70,19 @@ class Store:
         return found
 
     def rows(self) -> pd.DataFrame:
-        """The pass rates, with all columns of `rate_table`.
+        """The pass rates, with all columns of `rate_table`; copies count as one sample.
 
         Raises:
             InputError: they cannot be read, or are wrong in themselves.
         """
-        return checked(read_parquet(self.path, footer=self._footer), str(self.path))
+        frame = checked(read_parquet(self.path, footer=self._footer), str(self.path))
+        for (model, checkpoint, task), run in self.captures().items():
+            if float(run["tasks"][task].get("identical_share") or 0.0) >= COPIES:
+                copies = (frame["model"] == model) & (frame["task"] == task)
+                copies &= (frame["checkpoint"] == checkpoint) & (frame["n_samples"] > 1)
+                frame.loc[copies, "n_correct"] = frame.loc[copies, "rate"]
+                frame.loc[copies, "n_samples"] = 1
+        return frame
 
     def columns(self, names: Sequence[str]) -> pd.DataFrame:
         """Some columns as they are, not checked: for a look that need not read the rest.

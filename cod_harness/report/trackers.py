@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cod_harness.evaluation.records.forecast import Forecasts
 from cod_harness.messages import say
 
 _COLUMNS = ("task", "target", "method", "forecast", "low", "high", "measured", "verdict", "reasons")
@@ -28,7 +29,7 @@ def open_runs() -> list[str]:
     return found
 
 
-def log(document: Mapping[str, Any], page: Path | None) -> None:
+def log(document: Forecasts, page: Path | None) -> None:
     """Log forecasts, table, charts and page; a tracker's fault is told and costs nothing else."""
     for name in open_runs():
         try:
@@ -38,29 +39,30 @@ def log(document: Mapping[str, Any], page: Path | None) -> None:
             say(f"WARNING: {name} did not take the forecast: {type(error).__name__}: {error}")
 
 
-def numbers(document: Mapping[str, Any]) -> dict[str, float]:
+def numbers(document: Forecasts) -> dict[str, float]:
     """Every forecast's numbers by a name: `cod/<task>/<target>/<method>/mean` and so on."""
     found = {}
-    for entry in document["forecasts"]:
-        start = f"cod/{entry['task']}/{entry['target']}/{entry['method']}"
+    for entry in document.forecasts:
+        start = f"cod/{entry.task}/{entry.target}/{entry.method}"
         for key in ("mean", "low", "high", "observed"):
-            if entry[key] is not None:
-                found[f"{start}/{key}"] = float(entry[key])
+            value = getattr(entry, key)
+            if value is not None:
+                found[f"{start}/{key}"] = value
     return found
 
 
-def rows(document: Mapping[str, Any]) -> list[list[Any]]:
+def rows(document: Forecasts) -> list[list[Any]]:
     """The forecasts as rows of a table; its columns are `_COLUMNS`."""
     return [
         [
-            entry["task"], entry["target"], entry["method"], entry["mean"], entry["low"],
-            entry["high"], entry["observed"], entry["verdict"], "; ".join(entry["reasons"]),
+            entry.task, entry.target, entry.method, entry.mean, entry.low,
+            entry.high, entry.observed, entry.verdict, "; ".join(entry.reasons),
         ]
-        for entry in document["forecasts"]
+        for entry in document.forecasts
     ]  # fmt: skip
 
 
-def _to_wandb(document: Mapping[str, Any], page: Path | None) -> None:
+def _to_wandb(document: Forecasts, page: Path | None) -> None:
     wandb = sys.modules["wandb"]
     data: dict[str, Any] = dict(numbers(document))
     data["cod/forecasts"] = wandb.Table(columns=list(_COLUMNS), data=rows(document))
@@ -72,7 +74,7 @@ def _to_wandb(document: Mapping[str, Any], page: Path | None) -> None:
         wandb.run.log(data)
 
 
-def _to_trackio(document: Mapping[str, Any], page: Path | None) -> None:
+def _to_trackio(document: Forecasts, page: Path | None) -> None:
     import pandas as pd
 
     trackio = sys.modules["trackio"]
@@ -85,7 +87,7 @@ def _to_trackio(document: Mapping[str, Any], page: Path | None) -> None:
         trackio.log(data)
 
 
-def _pictures(document: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+def _pictures(document: Forecasts, folder: Path) -> dict[str, Path]:
     """The chart of accuracy over compute of each benchmark, as PNG; none without the packages."""
     from cod_harness.errors import InputError
     from cod_harness.report.page.page import charts_of
@@ -112,7 +114,7 @@ def _trackio_run() -> Any:
     return current.get(None) if current is not None else None
 
 
-_LOGGERS: dict[str, Callable[[Mapping[str, Any], Path | None], None]] = {
+_LOGGERS: dict[str, Callable[[Forecasts, Path | None], None]] = {
     "wandb": _to_wandb,
     "trackio": _to_trackio,
 }

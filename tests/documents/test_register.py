@@ -6,14 +6,28 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from made_documents import abstained, made_document, made_entry, made_task
 
 from cod_harness.cli import main
-from cod_harness.documents.register import append, digest, forecast_body, read_register
+from cod_harness.documents.reading import Read
+from cod_harness.documents.register import (
+    RegisteredForecasts,
+    RegisteredScores,
+    append,
+    digest,
+    read_register,
+    registered,
+)
 from cod_harness.errors import InputError
+from cod_harness.evaluation.records.forecast import Forecasts
 
 LATER = datetime(2036, 1, 1, tzinfo=timezone.utc).timestamp()
+
+
+def body(document: dict[str, Any]) -> RegisteredForecasts:
+    return registered(Read(msgspec.convert(document, Forecasts), document))
 
 
 @pytest.fixture
@@ -22,7 +36,7 @@ def register(tmp_path: Path) -> Path:
     path = tmp_path / "register.jsonl"
     for mean in (0.6, 0.7, 0.8):
         entries = [made_entry("gsm8k", mean=mean, high=0.9), abstained("math")]
-        append(path, "forecast", forecast_body(made_document(forecasts=entries)))
+        append(path, body(made_document(forecasts=entries)))
     return path
 
 
@@ -48,13 +62,20 @@ def scored(words: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, An
 
 def test_entries_are_dated_hashed_and_chained(register: Path) -> None:
     entries = read_register(register)
-    assert [entry["entry"] for entry in entries] == [1, 2, 3]
-    for before, after in zip([None, *entries], entries, strict=False):
-        assert after["previous"] == (before and before["hash"])
-        assert after["hash"] == digest({k: v for k, v in after.items() if k != "hash"})
-        assert datetime.fromisoformat(after["date"]).tzinfo is not None
-    assert set(entries[0]["hashes"]) == {"document", "ladder", "settings", "rates"}
-    assert entries[0]["forecasts"][0]["low"] == 0.55 and entries[0]["versions"]["python"]
+    assert [entry.number for entry in entries] == [1, 2, 3]
+    lines = [json.loads(line) for line in register.read_text().splitlines()]
+    for before, after, line in zip([None, *entries], entries, lines, strict=False):
+        assert after.previous == (before and before.hash)
+        assert after.hash == digest({k: v for k, v in line.items() if k != "hash"})
+        assert datetime.fromisoformat(after.date).tzinfo is not None
+    assert list(lines[0]) == [
+        "schema", "entry", "kind", "date", "ladder", "created", "forecasts", "tasks", "hashes",
+        "versions", "previous", "hash",
+    ]  # fmt: skip
+    assert set(lines[0]["hashes"]) == {"document", "ladder", "settings", "rates"}
+    first = entries[0].body
+    assert isinstance(first, RegisteredForecasts)
+    assert first.forecasts[0].low == 0.55 and first.versions["python"]
 
 
 def change(entry: dict[str, Any], how: str) -> None:
@@ -97,7 +118,7 @@ def test_a_removed_moved_or_repeated_entry_is_named(kept: list[int], register: P
 
 
 def test_a_published_hash_shows_what_was_cut_off(register: Path) -> None:
-    last = read_register(register)[-1]["hash"]
+    last = read_register(register)[-1].hash
     register.write_text("".join(f"{line}\n" for line in register.read_text().splitlines()[:2]))
     assert len(read_register(register)) == 2
     with pytest.raises(InputError, match=f"no entry has the hash {last}"):
@@ -106,9 +127,9 @@ def test_a_published_hash_shows_what_was_cut_off(register: Path) -> None:
 
 def test_many_at_once_make_one_chain(tmp_path: Path) -> None:
     path = tmp_path / "register.jsonl"
-    body = forecast_body(made_document({"t": made_task()}))
+    said = body(made_document({"t": made_task()}))
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: append(path, "forecast", body), range(16)))
+        list(pool.map(lambda _: append(path, said), range(16)))
     assert len(read_register(path)) == 16
 
 
@@ -120,7 +141,7 @@ def test_the_command_registers_once(
     assert main(["register", "cod_forecast_1.json"]) == 0
     out = capsys.readouterr().out
     assert "entry 1 of cod_register.jsonl" in out
-    assert read_register("cod_register.jsonl")[0]["hash"] in out
+    assert read_register("cod_register.jsonl")[0].hash in out
     assert main(["register", "."]) == 2
     assert "is entry 1 of cod_register.jsonl already" in capsys.readouterr().err
     assert main(["register", ".", "--again"]) == 0
@@ -141,7 +162,7 @@ def test_scores(register: Path, capsys: pytest.CaptureFixture[str]) -> None:
     about = document["calibration"]["cod"]
     assert about["n"] == 3 and about["abstained"] == 3 and about["inside"] == 1.0
     assert about["mean"] == pytest.approx(8.0) and about["bias"] == pytest.approx(4.0)
-    assert read_register(register)[-1]["kind"] == "score"
+    assert isinstance(read_register(register)[-1].body, RegisteredScores)
 
 
 def test_calibration_grows_over_entries_and_scoring_again_adds_nothing(
@@ -153,7 +174,7 @@ def test_calibration_grows_over_entries_and_scoring_again_adds_nothing(
     assert len(read_register(register)) == 4 and again["calibration"]["cod"]["n"] == 3
     entries = [made_entry("drop", mean=0.9, low=0.8, high=1.0)]
     other = made_document({"drop": made_task(300, 3)}, entries)
-    append(register, "forecast", forecast_body(other))
+    append(register, body(other))
     only = results(register.parent, "results_x.json", results={"drop": {"exact_match,none": 0.5}})
     later = scored([str(register), str(only)], capsys)
     assert len(later["rows"]) == 1 and later["rows"][0]["inside"] is False

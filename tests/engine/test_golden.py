@@ -27,7 +27,9 @@ def assert_same(found, kept):
     for name, (*numbers, verdict, codes) in found.items():
         *expected, word, reasons = kept[name]
         assert (verdict, codes) == (word, reasons), name
-        assert numbers == pytest.approx(expected, rel=1e-9, abs=1e-12), name
+        for number, known in zip(numbers, expected, strict=True):
+            assert (number is None) == (known is None), name
+            assert number is None or number == pytest.approx(known, rel=1e-9, abs=1e-12), name
 
 
 @pytest.mark.parametrize("method", OURS)
@@ -36,6 +38,7 @@ def test_made_ladders(name, method):
     assert_same(make.of_made(make.made_ladders()[name], method), GOLDEN["made"][name][method])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 @pytest.mark.parametrize("method", OURS)
 def test_open_ladders(folder, method):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cod_harness import registry
 from cod_harness.engine import COD, METHODS, methods
 from cod_harness.errors import InputError
 
@@ -21,12 +22,12 @@ def registered(monkeypatch):
 
     def register(*points):
         found = [EntryPoint(*point, methods.GROUP) for point in points]
-        monkeypatch.setattr(methods, "entry_points", lambda group: found)
-        methods._found.cache_clear()
+        monkeypatch.setattr(registry, "entry_points", lambda group: found)
+        METHODS.forget()
 
     yield register
     monkeypatch.undo()
-    methods._found.cache_clear()
+    METHODS.forget()
 
 
 def test_ours_are_registered_as_in_pyproject():

@@ -2,33 +2,38 @@
 
 import numpy as np
 import pytest
-from scipy.stats import t as student
 
-from cod_harness.engine.views.pooling import View, accuracies, parts, pooled, view, weights
+from cod_harness.engine.views.pooling import (
+    View,
+    clusters_view,
+    parts,
+    pooled,
+    trend_view,
+    weights,
+)
 
 
 def scaled(accuracy):
     return -np.log(-np.log(accuracy))
 
 
-def test_a_view_by_hand():
-    found = view(0.6, 0.5, 0.7, widen=1.5, coarse=0.1)
+def test_the_clusters_view_by_hand():
+    found = clusters_view(0.6, 0.5, 0.7)
     assert found.centre == pytest.approx(scaled(0.6), rel=1e-14)
-    assert found.sd == pytest.approx(1.5 * (scaled(0.7) - scaled(0.5)) / 2, rel=1e-14)
+    assert found.sd == pytest.approx(3.0 * (scaled(0.7) - scaled(0.5)) / 2, rel=1e-14)
+    assert (found.doubt, found.below, found.above) == (0.0, 0.0, 0.0)
+    assert clusters_view(1.0, 1.0, 1.0).centre == pytest.approx(scaled(0.997))
+    assert clusters_view(0.0, 0.0, 0.0).centre == pytest.approx(scaled(0.003))
+
+
+def test_the_trends_view_by_hand():
+    found = trend_view(0.6, (0.55, 0.65), (0.4, 0.9))
+    assert found.sd == pytest.approx((scaled(0.65) - scaled(0.55)) / 2, rel=1e-13)
+    assert found.below == pytest.approx(scaled(0.6) - scaled(0.4), rel=1e-13)
+    assert found.above == pytest.approx(scaled(0.9) - scaled(0.6), rel=1e-13)
     # 0.1 at a half; on the scale of ability, over the slope p (-log p).
     expected = 0.1 * 2 * np.sqrt(0.6 * 0.4) / (0.6 * -np.log(0.6))
     assert found.doubt == pytest.approx(expected, rel=1e-14)
-    assert view(0.6, 0.5, 0.7).doubt == 0.0
-    assert view(0.6, 0.5, 0.7).sd == pytest.approx(found.sd / 1.5)
-
-
-def test_ends_are_kept_off():
-    top, bottom = view(1.0, 1.0, 1.0, coarse=0.1), view(0.0, 0.0, 0.0)
-    assert top.centre == pytest.approx(scaled(0.997)) and top.sd == 0
-    assert bottom.centre == pytest.approx(scaled(0.003))
-    assert top.doubt == pytest.approx(
-        0.2 * np.sqrt(0.997 * 0.003) / (0.997 * -np.log(0.997)), rel=1e-12
-    )
 
 
 def test_weights_by_hand():
@@ -38,13 +43,12 @@ def test_weights_by_hand():
 
 
 def test_the_pool_by_hand():
-    views = [View(0.0, 0.3), View(1.0, 0.4, doubt=0.5)]
-    first, second = weights(views)
-    centre = second * 1.0
-    variance = first * (0.09 + 0.01 + centre**2) + second * (0.16 + 0.01 + (1 - centre) ** 2)
-    found = pooled(views)
-    assert (found.centre, found.sd) == pytest.approx((centre, np.sqrt(variance)), rel=1e-13)
-    assert found.doubt == 0.0
+    views = {"clusters": View(0.0, 0.3), "trend": View(1.0, 0.4, 0.5, below=0.6, above=0.9)}
+    first, second = weights(list(views.values()))
+    apart = first * second**2 + second * first**2
+    reaches = (-np.sqrt(0.36 + apart), 0.0, np.sqrt(0.81 + apart))
+    expected = [np.exp(-np.exp(-(second + by))) for by in reaches]
+    assert pooled(views) == pytest.approx(expected, rel=1e-13)
 
 
 def test_parts_by_hand():
@@ -57,37 +61,27 @@ def test_parts_by_hand():
     )
 
 
-def test_accuracies_by_hand():
-    low, mean, high = accuracies(View(0.5, 0.2), 0.8)
-    reach = 0.9 * 0.2 * student.ppf(0.9, 5)
-    expected = [np.exp(-np.exp(-(0.5 + by))) for by in (-reach, 0.0, reach)]
-    assert (low, mean, high) == pytest.approx(expected, rel=1e-13)
-
-
-def test_one_view_is_itself():
-    low, mean, high = accuracies(pooled([view(0.6, 0.55, 0.65)]), 0.9)
-    assert mean == pytest.approx(0.6)
-    assert low < 0.55 and high > 0.65
+def test_the_trend_alone_is_itself_to_the_very_ends():
+    assert pooled({"trend": trend_view(0.6, (0.5, 0.7), (0.2, 0.9))}) == pytest.approx(
+        (0.2, 0.6, 0.9)
+    )
+    found = pooled({"trend": trend_view(2e-4, (1e-4, 3e-4), (1e-5, 0.02))})
+    assert found == pytest.approx((1e-5, 2e-4, 0.02), rel=1e-6)
+    low, mean, high = pooled({"trend": trend_view(1.0, (0.9, 1.0), (0.4, 1.0))})
+    assert low == pytest.approx(0.4) and mean == high == pytest.approx(1.0)
 
 
 def test_the_surer_view_weighs_more():
-    sure, unsure = view(0.6, 0.58, 0.62), view(0.3, 0.1, 0.6)
-    _, mean, _ = accuracies(pooled([sure, unsure]), 0.9)
-    assert 0.5 < mean < 0.6
-    doubted = View(sure.centre, sure.sd, doubt=3.0)
-    _, shifted, _ = accuracies(pooled([doubted, unsure]), 0.9)
-    assert shifted < 0.4
+    trend = trend_view(0.3, (0.1, 0.6), (0.05, 0.8))
+    assert 0.5 < pooled({"clusters": clusters_view(0.6, 0.59, 0.61), "trend": trend})[1] < 0.6
+    assert pooled({"clusters": clusters_view(0.6, 0.2, 0.9), "trend": trend})[1] < 0.45
 
 
 def test_disagreement_widens_the_interval():
-    one, same, other = view(0.6, 0.55, 0.65), view(0.6, 0.55, 0.65), view(0.3, 0.25, 0.35)
+    trend = trend_view(0.6, (0.55, 0.65), (0.5, 0.7))
     widths = []
-    for second in (same, other):
-        low, _, high = accuracies(pooled([one, second]), 0.9)
+    for middle in (0.6, 0.3):
+        views = {"clusters": clusters_view(middle, middle - 0.02, middle + 0.02), "trend": trend}
+        low, _, high = pooled(views)
         widths.append(high - low)
     assert widths[1] > 1.5 * widths[0]
-
-
-def test_certain_ends_stay_finite():
-    low, mean, high = accuracies(pooled([view(1.0, 1.0, 1.0), view(0.0, 0.0, 0.0)]), 0.9)
-    assert 0.0 <= low <= mean <= high <= 1.0

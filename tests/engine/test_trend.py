@@ -1,89 +1,190 @@
-"""The trend of ability over compute."""
+"""The trend of ability over compute, alone and among the ladder's other benchmarks."""
+
+import itertools
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, norm
 
-from cod_harness.engine.views.trend import Spread, forecast_spread
+from cod_harness.engine.views.trend import LadderTrend, Siblings, Spread, benchmark_trend
 
 X = np.linspace(40.0, 50.0, 8)
 NONE = np.zeros(8)
+MIDDLE = np.array([0.5])
+
+
+def alone(x, values, variance, x_target):
+    trend, place = benchmark_trend(x, values, variance)
+    return trend.spread(place, x_target)
+
+
+def middle(spread):
+    return float(spread.quantiles(MIDDLE)[0])
+
+
+def width(spread):
+    low, high = spread.quantiles(np.array([0.05, 0.95]))
+    return float(high - low)
 
 
 def test_a_line_goes_on():
-    spread = forecast_spread(X, 0.3 * (X - 45.0), NONE, 53.0)
-    assert spread.mean == pytest.approx(0.3 * 8.0, abs=0.1)
+    assert middle(alone(X, 0.3 * (X - 45.0), NONE, 53.0)) == pytest.approx(0.3 * 8.0, abs=0.1)
 
 
 def test_after_a_bend_the_upper_rungs_count():
     bent = np.where(X < 46.0, 0.0, 0.8 * (X - 46.0))
-    spread = forecast_spread(X, bent, NONE, 52.0)
-    assert spread.mean == pytest.approx(0.8 * 6.0, abs=0.3)
+    assert middle(alone(X, bent, NONE, 52.0)) == pytest.approx(0.8 * 6.0, abs=0.3)
     # Scattered about a line instead, all rungs count, and the spread is wider.
     noisy = 0.3 * (X - 45.0) + 0.6 * np.array([1, -1, 1, -1, 1, -1, 1, -1])
-    rough, smooth = (forecast_spread(X, y, NONE, 53.0) for y in (noisy, 0.3 * (X - 45.0)))
-    assert rough.mean == pytest.approx(smooth.mean, abs=0.7)
-    assert rough.sd > 2.0 * smooth.sd
+    rough, smooth = (alone(X, y, NONE, 53.0) for y in (noisy, 0.3 * (X - 45.0)))
+    assert middle(rough) == pytest.approx(middle(smooth), abs=0.7)
+    assert width(rough) > 2.0 * width(smooth)
 
 
 def test_spread_grows_with_distance_and_with_sampling():
     line = 0.3 * (X - 45.0)
-    spreads = [forecast_spread(X, line, NONE, at).sd for at in (50.5, 52.0, 55.0)]
+    spreads = [width(alone(X, line, NONE, at)) for at in (50.5, 52.0, 55.0)]
     assert spreads[0] < spreads[1] < spreads[2]
-    assert forecast_spread(X, line, np.full(8, 0.5), 52.0).sd > spreads[1]
+    assert width(alone(X, line, np.full(8, 0.5), 52.0)) > spreads[1]
 
 
 def test_only_differences_of_log_compute_count():
     values = np.array([0.0, 0.2, 0.1, 0.5, 0.9, 1.0, 1.6, 1.7])
-    here, there = (forecast_spread(X + by, values, NONE, 53.0 + by) for by in (0.0, -30.0))
-    assert here.mean == pytest.approx(there.mean) and here.sd == pytest.approx(there.sd)
+    here, there = (alone(X + by, values, NONE, 53.0 + by) for by in (0.0, -30.0))
+    assert middle(here) == pytest.approx(middle(there)) and width(here) == pytest.approx(
+        width(there)
+    )
 
 
-def by_hand(x, ability, variance, x_target):
-    """The same mixture, one component at a time, from scipy's normal distribution.
+def ladder_of(noise, common, seed=0, tasks=12):
+    """Lines of different height and slope, with noise of each and of all."""
+    random = np.random.default_rng(seed)
+    slopes = random.normal(0.35, 0.1, (tasks, 1))
+    lines = slopes * (X - 45.0) + random.normal(0.0, 1.0, (tasks, 1))
+    shared = common * random.normal(size=8)
+    return lines + shared + noise * random.normal(size=(tasks, 8))
 
-    Ability is 0.35 (x - x_last), plus a height of variance 100, a slope of sd 0.5, a slope that
-    wanders (the integral of a Wiener process from the first rung), and noise.
-    """
-    m, at = len(x), np.append(x, x_target) - min(x)
+
+def test_a_smooth_ladder_is_narrow_and_a_rough_one_wide():
+    smooth, rough = (LadderTrend(X, ladder_of(by, 0.0), np.zeros((12, 8))) for by in (0.02, 0.5))
+    one = width(alone(X, ladder_of(0.02, 0.0)[0], NONE, 52.0))
+    assert width(smooth.spread(0, 52.0)) < 0.7 * one
+    assert width(rough.spread(0, 52.0)) > 3.0 * width(smooth.spread(0, 52.0))
+
+
+def test_a_rung_that_is_off_in_all_benchmarks_is_seen_as_off():
+    values = ladder_of(0.01, 0.0)
+    straight = LadderTrend(X, values, np.zeros((12, 8))).spread(0, 52.0)
+    values[:, -1] -= 0.4
+    among, place = benchmark_trend(X, values[0], NONE, Siblings(values[1:], np.zeros((11, 8))))
+    # One benchmark alone cannot tell a rung that is off from a trend that bends.
+    lonely = middle(straight) - middle(alone(X, values[0], NONE, 52.0))
+    together = middle(straight) - middle(among.spread(place, 52.0))
+    assert together < 0.8 * lonely
+
+
+def test_what_was_not_measured_is_not_missed():
+    values = ladder_of(0.05, 0.0, tasks=3)
+    variance = np.zeros_like(values)
+    values[1, 2] = variance[1, 2] = np.nan
+    trend = LadderTrend(X, values, variance)
+    assert np.isfinite(middle(trend.spread(1, 52.0)))
+    missed = trend.misses
+    assert not np.any((missed.task == 1) & (missed.rung == 2))
+    assert np.isfinite(missed.sds).all()
+
+
+def test_the_order_of_benchmarks_changes_nothing():
+    values = ladder_of(0.1, 0.05, tasks=4)
+    none = np.zeros((3, 8))
+    first, place = benchmark_trend(X, values[0], NONE, Siblings(values[1:], none))
+    other, there = benchmark_trend(X, values[0], NONE, Siblings(values[[3, 1, 2]], none))
+    assert first.spread(place, 52.0).means.tolist() == other.spread(there, 52.0).means.tolist()
+
+
+def test_losses_join_where_there_are_siblings():
+    values = ladder_of(0.05, 0.0, tasks=3)
+    siblings = Siblings(values[1:], np.zeros((2, 8)))
+    losses = 5.0 * np.exp(-0.1 * (X - X[0]))
+    plain, place = benchmark_trend(X, values[0], NONE, siblings)
+    told, there = benchmark_trend(X, values[0], NONE, siblings, losses)
+    assert middle(told.spread(there, 52.0)) != middle(plain.spread(place, 52.0))
+    assert told.tasks == 3 and told.misses.task.max() == 2
+    unknown = np.append(losses[:-1], np.nan)
+    same, here = benchmark_trend(X, values[0], NONE, siblings, unknown)
+    assert middle(same.spread(here, 52.0)) == middle(plain.spread(place, 52.0))
+
+
+def test_misses_are_of_later_rungs_alone():
+    trend, place = benchmark_trend(X, 0.3 * (X - 45.0), NONE)
+    missed = trend.misses
+    assert set(missed.rung) == set(range(2, 8)) and (missed.distance > 0).all()
+    assert np.abs(missed.error[missed.nearest]).max() < 0.2
+    jumped = 0.3 * (X - 45.0)
+    jumped[5:] += 2.0
+    found = benchmark_trend(X, jumped, NONE)[0].misses
+    at_jump = found.nearest & (found.rung == 5)
+    assert found.sds[at_jump].max() > 2.0 and found.error[at_jump].max() > 1.5
+    assert found.jumps(3).max() > 1.5 and missed.jumps(3).max() < 0.2
+
+
+def by_hand(x, values, variance, x_target):
+    """Mean and sd of the first benchmark at x_target, from the covariance of all measurements."""
+    tasks, m = values.shape
+    at = np.append(x, x_target) - min(x)
+    about = at - at[m - 1]
 
     def wandering(s, t):
         return quad(lambda u: (s - u) * (t - u), 0.0, min(s, t))[0]
 
-    expected = 0.35 * (at - at[m - 1])
     wander = np.array([[wandering(s, t) for t in at] for s in at])
-    line = 100.0 + 0.5**2 * np.outer(at - at[m - 1], at - at[m - 1])
+    each, line, expected = np.eye(m + 1), np.outer(about, about), 0.35 * about
     weights, means, variances = [], [], []
-    for noise in (0.03, 0.06, 0.12, 0.25, 0.5, 1.0):
-        for bend in (0.0, 0.02, 0.05, 0.1, 0.2, 0.4):
-            prior = np.exp(-0.5 * np.log(noise / 0.12) ** 2)
-            prior *= np.exp(-0.5 * np.log(max(bend, 0.01) / 0.1) ** 2)
-            every = line + bend**2 * wander
-            rungs = every[:m, :m] + np.diag(np.asarray(variance) + noise**2)
-            seen = multivariate_normal(expected[:m], rungs)
-            gain = np.linalg.solve(rungs, every[:m, m])
-            weights.append(prior * seen.pdf(ability))
-            means.append(expected[m] + gain @ (ability - expected[:m]))
-            variances.append(every[m, m] - gain @ every[:m, m] + noise**2)
-    return np.array(weights) / sum(weights), np.array(means), np.array(variances)
+
+    def prior(size, middle, least=0.0):
+        return np.exp(-0.5 * np.log(max(size, least) / middle) ** 2)
+
+    for noise, bend, slope, shared, common in itertools.product(
+        (0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0),
+        (0.0, 0.02, 0.05, 0.1, 0.2, 0.4),
+        (0.05, 0.1, 0.2, 0.4),
+        (0.0, 0.02, 0.04, 0.08, 0.16, 0.32),
+        (0.0, 0.02, 0.05, 0.1, 0.2),
+    ):
+        weight = prior(noise, 0.12) * prior(bend, 0.1, 0.01) * prior(slope, 0.2)
+        weight *= prior(shared, 0.05, 0.01) * prior(common, 0.04, 0.01)
+        own = 100.0 + slope**2 * line + bend**2 * wander + noise**2 * each
+        among = 0.25 * line + common**2 * wander + shared**2 * each
+        blocks = np.kron(np.ones((tasks, tasks)), among[:m, :m])
+        blocks += np.kron(np.eye(tasks), own[:m, :m]) + np.diag(variance.ravel())
+        ahead = np.concatenate([among[:m, m] + own[:m, m], *[among[:m, m]] * (tasks - 1)])
+        residual = (values - expected[:m]).ravel()
+        gain = np.linalg.solve(blocks, ahead)
+        weights.append(weight * multivariate_normal(np.zeros(tasks * m), blocks).pdf(residual))
+        means.append(expected[m] + gain @ residual)
+        variances.append(among[m, m] + own[m, m] - gain @ ahead)
+    weights = np.array(weights) / sum(weights)
+    mean = weights @ means
+    return mean, np.sqrt(weights @ (np.array(variances) + (np.array(means) - mean) ** 2))
 
 
-def test_the_mixture_by_hand():
-    x = np.array([40.0, 41.5, 42.0, 44.0, 45.0])
-    ability = np.array([-1.0, -0.3, -0.5, 0.4, 0.9])
-    variance = np.array([0.01, 0.0, 0.02, 0.005, 0.03])
-    spread = forecast_spread(x, ability, variance, 47.5)
-    weights, means, variances = by_hand(x, ability, variance, 47.5)
-    np.testing.assert_allclose(spread.weights, weights, rtol=1e-7, atol=1e-12)
-    np.testing.assert_allclose(spread.means, means, rtol=1e-7)
-    np.testing.assert_allclose(spread.variances, variances, rtol=1e-7)
-    assert spread.mean == pytest.approx(weights @ means, rel=1e-7)
-    second = weights @ (variances + means**2) - (weights @ means) ** 2
-    assert spread.sd == pytest.approx(np.sqrt(second), rel=1e-7)
+def test_two_benchmarks_by_hand():
+    x = np.array([40.0, 41.5, 42.0, 44.0])
+    values = np.array([[-1.0, -0.3, -0.5, 0.4], [0.2, 0.5, 0.6, 1.6]])
+    variance = np.array([[0.01, 0.0, 0.02, 0.005], [0.0, 0.03, 0.01, 0.02]])
+    spread = LadderTrend(x, values, variance).spread(0, 46.0)
+    mean, sd = by_hand(x, values, variance, 46.0)
+    found = spread.weights @ spread.means
+    second = spread.weights @ (spread.variances + (spread.means - found) ** 2)
+    # All but a thousandth of the grid's weight is kept.
+    assert found == pytest.approx(mean, abs=2e-3)
+    assert np.sqrt(second) == pytest.approx(sd, rel=5e-3)
 
 
-def test_moments_of_a_mixture():
-    spread = Spread(np.array([0.25, 0.75]), np.array([0.0, 4.0]), np.array([1.0, 2.0]))
-    assert spread.mean == 3.0
-    assert spread.sd == pytest.approx(np.sqrt(0.25 * (1 + 9) + 0.75 * (2 + 1)))
+def test_quantiles_of_a_mixture():
+    spread = Spread(np.array([1.0]), np.array([2.0]), np.array([9.0]))
+    shares = np.array([0.05, 0.5, 0.975])
+    np.testing.assert_allclose(spread.quantiles(shares), 2.0 + 3.0 * norm.ppf(shares), atol=0.01)
+    two = Spread(np.array([0.25, 0.75]), np.array([0.0, 4.0]), np.array([1e-6, 1e-6]))
+    assert two.quantiles(np.array([0.2, 0.3])) == pytest.approx([0.0, 4.0], abs=0.01)

@@ -18,13 +18,18 @@ from cod_harness.engine.verdicts import (
     blind_interval,
     cluster_doubts,
     draw_doubts,
+    level_doubts,
     map_doubts,
+    measured_decline,
+    measured_rise,
+    miss_doubts,
     nothing_to_go_on,
     order_doubts,
     range_doubts,
     silent_clusters,
-    unclear_rise,
+    standstill_doubts,
     verdict,
+    weighed,
     width_doubts,
 )
 
@@ -44,10 +49,6 @@ SAID = [
     (
         because("always_answered"),
         "every question was always answered: nothing is left to forecast",
-    ),
-    (
-        because("at_the_floor", best=0.0312),
-        "the best rung scores 3.1 %: nothing shows when the benchmark will emerge",
     ),
     (
         because("standstill", before=0.2512, upper=0.255),
@@ -82,6 +83,33 @@ SAID = [
         because("far", beyond=123.4, span=1000.0),
         "the ladder is short for the distance: the target has 123 times the compute of the "
         "largest rung, the ladder spans a factor of 1e+03",
+    ),
+    (
+        because("short_span", span=4.3, least=8.0),
+        "the ladder spans little compute, a factor of 4.3: below 8 it shows little of where it "
+        "goes",
+    ),
+    (
+        because("few_rungs", amounts=4, least=5),
+        "4 different amounts of compute: with 5 or more the ladder can be checked against itself",
+    ),
+    (
+        because("may_emerge", best=0.0312, high=0.3049),
+        "the best rung scores 3.1 %: the rungs do not show when the benchmark emerges, it may "
+        "reach 30 %",
+    ),
+    (
+        because("below_last_rung", mean=0.01, last=0.0875),
+        "the forecast (1.0 %) is below the largest rung (8.8 %)",
+    ),
+    (
+        because("missed_rungs", worst=0.123, rungs=3),
+        "forecast from the rungs below them, the last 3 rungs were missed by up to 12.3 points",
+    ),
+    (
+        because("jumpy_ladder"),
+        "forecast from the rungs below them, the last rungs of the ladder's benchmarks were missed "
+        "by much",
     ),
     (
         because("few_draws", draws=4.0),
@@ -163,6 +191,12 @@ def test_verdict_of_reasons():
     assert verdict(()) == "ok" and verdict((because("no_rise"),)) == "weak"
 
 
+def test_more_is_said_only_where_something_decides():
+    decides, more = because("wide_interval", width=0.5), because("few_draws", draws=1.0)
+    assert weighed([decides], [more]) == (decides, more)
+    assert weighed([], [more]) == ()
+
+
 def test_an_abstention_has_no_number():
     said = because("never_answered")
     found = abstention(said, Subset(0.4, 0.5), 1e22, 0.8)
@@ -177,12 +211,11 @@ def test_below_the_ladder():
 
 
 def test_nothing_to_go_on():
-    def found(rates, compute=1e22):
-        reason = nothing_to_go_on(measurements(rates, LADDER, 10, None), compute)
+    def found(rates):
+        reason = nothing_to_go_on(measurements(rates, LADDER, 10, None))
         return reason and reason.code
 
     assert found(np.full((2, 4), 0.5)) is None
-    assert found(np.full((2, 4), 0.5), 1e17) == "below_ladder"
     assert found(np.full((1, 4), 0.5)) == "one_question"
     assert found(np.zeros((2, 4))) == "never_answered"
     assert found(np.zeros((1, 4))) == "one_question"
@@ -201,26 +234,57 @@ def test_silent_clusters():
     assert silent_clusters([], 0.0, 0.0).code == "no_predictable_cluster"
 
 
-def test_unclear_rise():
-    beyond = 1.6e21
-    assert unclear_rise(np.array([0.0, 0.01, 0.02, 0.05]), LADDER, beyond) is None
-    floor = unclear_rise(np.array([0.01, 0.049, 0.01, 0.02]), LADDER, beyond)
-    assert floor == because("at_the_floor", best=0.049)
+def test_standstill():
     # Four rungs: the upper two against the two before.
-    still = unclear_rise(np.array([0.3, 0.3, 0.3, 0.319]), LADDER, beyond)
+    (still,) = standstill_doubts(np.array([0.3, 0.3, 0.3, 0.319]))
     assert still.code == "standstill"
     assert still.values == {"before": pytest.approx(0.3), "upper": pytest.approx(0.3095)}
-    assert unclear_rise(np.array([0.3, 0.3, 0.3, 0.321]), LADDER, beyond) is None
-    # Near the largest rung nothing jumps, and what is solved may stand still.
-    assert unclear_rise(np.array([0.3, 0.3, 0.3, 0.3]), LADDER, 1.5e21) is None
-    assert unclear_rise(np.array([0.3, 0.3, 0.3, 0.3]), LADDER, 1.51e21).code == "standstill"
-    assert unclear_rise(np.full(4, 0.81), LADDER, beyond) is None
-    assert unclear_rise(np.full(4, 0.79), LADDER, beyond).code == "standstill"
+    assert standstill_doubts(np.array([0.3, 0.3, 0.3, 0.321])) == ()
+    # What is solved may stand still.
+    assert standstill_doubts(np.full(4, 0.81)) == ()
+    assert standstill_doubts(np.full(4, 0.79)) != ()
     # Twelve rungs: three against three.
     twelve = np.array([0.1] * 6 + [0.3, 0.3, 0.3] + [0.3, 0.3, 0.32])
-    assert unclear_rise(twelve, np.geomspace(1e18, 1e21, 12), beyond).code == "standstill"
+    assert standstill_doubts(twelve) != ()
     twelve[-1] = 0.34
-    assert unclear_rise(twelve, np.geomspace(1e18, 1e21, 12), beyond) is None
+    assert standstill_doubts(twelve) == ()
+
+
+def test_a_decline_and_a_rise_are_measured():
+    exact = np.zeros(5)
+    assert measured_decline(np.array([0.9, 0.2, 0.6, 0.5, 0.4]), exact)
+    assert not measured_decline(np.array([0.9, 0.6, 0.7, 0.5, 0.5]), exact)
+    falling = np.array([0.8, 0.7, 0.6, 0.55, 0.5])  # by 0.1, three errors of a difference
+    assert measured_decline(falling, np.full(5, 0.1 / 3 / np.sqrt(2) * 0.99))
+    assert not measured_decline(falling, np.full(5, 0.1 / 3 / np.sqrt(2) * 1.01))
+    rising = np.array([0.1, 0.1, 0.9, 0.2, 0.2])  # the ends, 0.1 apart
+    assert measured_rise(rising, np.full(5, 0.1 / 3 * 0.99))
+    assert not measured_rise(rising, np.full(5, 0.1 / 3 * 1.01))
+
+
+def test_level_doubts():
+    exact, low, high = (
+        np.zeros(4),
+        np.array([0.0, 0.0, 0.0, 0.0875]),
+        np.array([0.1, 0.2, 0.3, 0.4]),
+    )
+    told = level_doubts(low, exact, True, 0.003, 0.4)
+    assert [reason.code for reason in told] == ["may_emerge", "below_last_rung"]
+    assert told[0].values == {"best": 0.0875, "high": 0.4}
+    assert (
+        level_doubts(low, exact, False, 0.003, 0.4) == () == level_doubts(high, exact, True, 0.4, 1)
+    )
+    assert level_doubts(high, exact, True, 0.399, 0.5)[0].code == "below_last_rung"
+    assert level_doubts(high[::-1], exact, True, 0.05, 0.2) == ()  # it falls, as measured
+
+
+def test_miss_doubts():
+    assert miss_doubts(np.array([0.01, 0.05])) == () == miss_doubts(np.array([]))
+    (told,) = miss_doubts(np.array([0.01, 0.051]))
+    assert told == because("missed_rungs", worst=0.051, rungs=2)
+    calm, wild = np.full(20, 0.1), np.append(np.full(16, 0.1), np.full(4, 0.9))
+    assert miss_doubts(np.array([0.01]), calm) == ()
+    assert miss_doubts(np.array([0.01]), wild) == (because("jumpy_ladder"),)
 
 
 def test_blind_interval():
@@ -229,16 +293,17 @@ def test_blind_interval():
 
 
 def test_range_doubts():
-    assert range_doubts(1e21, LADDER) == (because("interpolation"),)
-    assert range_doubts(1.01e21, LADDER) == ()
-    edge = 1e21 * 1000**0.5  # half the ladder's span beyond it
-    assert range_doubts(0.99 * edge, LADDER) == ()
-    (far,) = range_doubts(1.01 * edge, LADDER)
+    five = np.geomspace(1e18, 1e21, 5)
+    assert range_doubts(1e21, five) == (because("interpolation"),)
+    assert range_doubts(1.01e21, five) == ()
+    assert range_doubts(1e24, five) == ()  # the ladder's own span beyond it
+    (far,) = range_doubts(1.01e24, five)
     assert far.code == "far"
-    assert far.values == {
-        "beyond": pytest.approx(1.01 * 1000**0.5),
-        "span": pytest.approx(1000.0),
-    }
+    assert far.values == {"beyond": pytest.approx(1010.0), "span": pytest.approx(1000.0)}
+    assert range_doubts(1.01e21, LADDER) == (because("few_rungs", amounts=4, least=5),)
+    # Rungs 1.44 times apart: a factor of 4.3 in all.
+    (short,) = range_doubts(5e18, 1e18 * 1.44 ** np.arange(5))
+    assert short.code == "short_span" and short.values["span"] == pytest.approx(1.44**4)
 
 
 def test_draw_doubts():
@@ -286,8 +351,8 @@ def test_map_doubts():
 
 
 def test_width_doubts():
-    assert width_doubts(0.3) == ()
-    assert width_doubts(0.31) == (because("wide_interval", width=0.31),)
+    assert width_doubts(0.2) == ()
+    assert width_doubts(0.21) == (because("wide_interval", width=0.21),)
 
 
 def test_judgements():

@@ -6,15 +6,19 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import jsonschema
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 from ladders import simulated
+from on_disk import Document, ablation_document, forecast_document
 
+from cod_harness.documents.schemas import schema
 from cod_harness.errors import InputError
-from cod_harness.evaluation.ablation import ablation_document, axes
+from cod_harness.evaluation.ablation import axes
 from cod_harness.evaluation.ablation_bench import BASES
-from cod_harness.evaluation.forecasts import Document, forecast_document
+from cod_harness.evaluation.records.ablation import Ablation
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.report.text.ablation_table import ablation_table
@@ -65,7 +69,7 @@ def without_scores(document: Document) -> list[dict[str, Any]]:
 
 def test_a_table_per_axis_and_a_row_per_variant(document: Document) -> None:
     assert document["schema"] == "cod-ablation/1"
-    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    jsonschema.validate(document, schema(Ablation), format_checker=jsonschema.FormatChecker())
     variants = {
         name: [row["variant"] for row in axis["rows"]] for name, axis in document["axes"].items()
     }
@@ -181,7 +185,7 @@ def test_abstentions_are_counted_and_means_compared_on_common_forecasts() -> Non
     first = [one for one in document["axes"]["thresholds"]["forecasts"] if one["task"] == "t0"]
     assert none["fe_common"] == pytest.approx(abs(first[-1]["fe"]))
     assert none["fe"] != pytest.approx(none["fe_common"])
-    text = ablation_table(document, width=200)
+    text = ablation_table(msgspec.convert(document, Ablation), width=200)
     assert "FE same" in text and "same: over the forecasts" in text and "1/2" in text
 
 
@@ -235,7 +239,14 @@ def test_the_whole_text() -> None:
         } | changes  # fmt: skip
 
     def one(task: str, variant: str, error: float | None) -> dict[str, Any]:
-        return {"task": task, "target": "70b", "role": "target", "variant": variant, "fe": error}
+        return {
+            "task": task, "target": "70b", "role": "target", "compute": 1e24, "variant": variant,
+            "verdict": "abstain" if error is None else "ok", "reasons": [], "forecast": None,
+            "observed": 0.5, "fe": error,
+            "subset": dict.fromkeys(["forecast", "observed", "share"]),
+            "clusters": 7, "map_pieces": 2,
+            **dict.fromkeys(["ee", "tr", "iad", "or", "map_rmse"]),
+        }  # fmt: skip
 
     none = row("DBSCAN", forecasts=0, abstentions=2, ee=None, fe=None, fe_max=None, common=0)
     names = ("K-Means", "DBSCAN")
@@ -250,9 +261,13 @@ def test_the_whole_text() -> None:
         "reference": "T = 0.005", "rows": [row("T = 0.005")],
         "forecasts": [one("b", "T = 0.005", -3.25), rung],
     }  # fmt: skip
-    text = ablation_table(
-        {"base": "cod-paper", "axes": {"clustering": clustering, "map": figure}}, by_task=True
-    )
+    document = {
+        "schema": "cod-ablation/1", "base": "cod-paper", "ladder": "made",
+        "axes": {"clustering": clustering, "map": figure},
+        "settings": {"what": ["clustering", "map"], "allow_mismatch": False, "notes": []},
+        "versions": {"python": "3"}, "created": "2026",
+    }  # fmt: skip
+    text = ablation_table(msgspec.convert(document, Ablation), by_task=True)
     assert (
         text
         == """\

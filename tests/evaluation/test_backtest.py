@@ -1,25 +1,24 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 from made_ladders import RUNGS, Seen, made_ladder
+from on_disk import Document, backtest_document, on_disk
 
+from cod_harness.documents.reading import read_document
+from cod_harness.documents.schemas import schema
+from cod_harness.documents.writing import write_record
 from cod_harness.engine import COD, METHODS
 from cod_harness.errors import InputError
-from cod_harness.evaluation.backtest import (
-    backtest_document,
-    schema,
-    summaries,
-    write_backtest,
-)
-from cod_harness.evaluation.forecasts import Document, document_text
+from cod_harness.evaluation.backtest import backtest_ladder, summaries
+from cod_harness.evaluation.records.backtest import Backtest, BacktestRow
 from cod_harness.evaluation.rolling import rolling_origins
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
@@ -27,17 +26,18 @@ from cod_harness.report.text.backtest_table import backtest_table
 
 LONG = ("r1", "r2", "r3", "r4", "r5", "r6", "r7")
 
+
 CODES = ["small_subset", "no_rise"]
 SAID = [
     "only 10 % of the questions are predictable; the rest of the forecast is the map's",
     "the ladder does not rise: the law sits on the bound of no trend",
 ]
+SCHEMA = schema(Backtest)
 
 
 def validated(document: Document) -> Document:
-    jsonschema.Draft202012Validator.check_schema(schema())
-    jsonschema.validate(document, schema(), format_checker=jsonschema.FormatChecker())
-    assert json.loads(document_text(document)) == document
+    jsonschema.validate(document, SCHEMA, format_checker=jsonschema.FormatChecker())
+    assert on_disk(msgspec.convert(document, Backtest)) == document
     return document
 
 
@@ -102,7 +102,8 @@ def test_whole_document(rates: PassRates, ladder: Ladder, engine: Seen) -> None:
         "task": "t", "target": "big", "method": "cod", "forecast": pytest.approx(0.375),
         "low": pytest.approx(0.275), "high": pytest.approx(0.475), "observed": pytest.approx(0.525),
         "error": pytest.approx(-15.0), "verdict": "weak",
-        "reasons": SAID, "codes": CODES, "role": "target", "compute": 1e24,
+        "reasons": SAID, "codes": CODES, "role": "target",
+        "compute": 1e24,
         "distance": pytest.approx(100.0), "rungs": 5, "questions": 40,
     }  # fmt: skip
     found = [(row["target"], row["method"], row["rungs"]) for row in document["rows"]]
@@ -184,18 +185,21 @@ def test_other_processes_say_the_same() -> None:
 def test_chance_differences_are_told_from_others() -> None:
     random = np.random.default_rng(0)
 
-    def rows(method: str, size: float) -> list[dict[str, Any]]:
+    def rows(method: str, size: float) -> list[BacktestRow]:
         return [
-            {"task": f"t{task}", "target": f"m{model}", "method": method, "verdict": "ok",
-             "low": 0.0, "high": 1.0, "observed": 0.5, "error": size * random.normal()}
+            BacktestRow(
+                task=f"t{task}", target=f"m{model}", method=method, verdict="ok", reasons=(),
+                forecast=0.5, low=0.0, high=1.0, observed=0.5, error=size * random.normal(),
+                role="rung", compute=1e20, distance=2.0, rungs=5, questions=9,
+            )
             for task in range(8) for model in range(3)
         ]  # fmt: skip
 
     found = summaries([*rows("a", 2.0), *rows("b", 2.0), *rows("c", 12.0)], ["a", "b", "c"])
-    assert found["b"]["versus"]["low"] < 0 < found["b"]["versus"]["high"]
-    assert found["c"]["versus"]["low"] > 1
+    assert found["b"].versus.low < 0 < found["b"].versus.high
+    assert found["c"].versus.low > 1
     for about in found.values():
-        assert about["mean_low"] < about["mean"] < about["mean_high"]
+        assert about.mean_low < about.mean < about.mean_high
 
 
 @pytest.mark.parametrize(
@@ -228,9 +232,10 @@ def test_a_target_that_lacks_questions_is_noted(table: pd.DataFrame, engine: See
 
 
 def test_written_whole(rates: PassRates, ladder: Ladder, engine: Seen, tmp_path: Path) -> None:
-    document = backtest_document(rates, ladder)
-    path = write_backtest(document, tmp_path)
-    assert path.name.startswith("cod_backtest_") and json.loads(path.read_text()) == document
+    record = backtest_ladder(rates, ladder)
+    path = write_record(record, tmp_path)
+    assert path.name.startswith("cod_backtest_")
+    assert read_document(path, Backtest).record == record
 
 
 GOLDEN = """\
@@ -256,6 +261,6 @@ from what is below it; absolute errors in points, 90 % intervals
 
 
 def test_table(rates: PassRates, ladder: Ladder, engine: Seen) -> None:
-    document = backtest_document(rates, ladder)
-    text = backtest_table(document, by=("target",), width=80)
+    record = backtest_ladder(rates, ladder)
+    text = backtest_table(record, by=("target",), width=80)
     assert text == GOLDEN

@@ -10,7 +10,7 @@ from made_ladders import Seen
 from cod_harness.cli import main
 from cod_harness.errors import InputError
 from cod_harness.evaluation.checkpoints import Checkpoint, read_checkpoints
-from cod_harness.evaluation.forecasts import forecast_document
+from cod_harness.evaluation.forecasts import ForecastOptions, forecast_ladder
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.report.text.curve_table import band, curve_table
@@ -21,13 +21,12 @@ def test_checkpoints_are_forecast_at_their_compute(
 ) -> None:
     task = rates.tasks[0]
     seen = [Checkpoint(task, "step-9", 3e22, 0.99), Checkpoint(task, "step-8", 2e22, 0.0)]
-    document = forecast_document(
-        rates, ladder, compute=[1e22, 1e23], checkpoints=seen, methods=["exp"]
-    )
-    mine = [entry for entry in document["forecasts"] if entry["task"] == task]
-    assert [entry["compute"] for entry in mine] == [1e22, 1e23, 3e22, 2e22]
+    options = ForecastOptions(compute=[1e22, 1e23], checkpoints=seen, methods=["exp"])
+    record = forecast_ladder(rates, ladder, options).record
+    mine = list(record.of(task))
+    assert [entry.compute for entry in mine] == [1e22, 1e23, 3e22, 2e22]
     assert [band(entry) for entry in mine] == ["-", "-", "above", "below"]
-    text = curve_table(document, 80)
+    text = curve_table(record.forecasts, 80)
     assert "3e+22 (step-9)" in text and text.index("step-8") < text.index("step-9")
 
 

@@ -1,27 +1,26 @@
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 from made_ladders import QUESTIONS, RUNGS, Seen, made_ladder, made_table
+from on_disk import Document, forecast_document, on_disk
 
+from cod_harness.documents.reading import read_document
+from cod_harness.documents.schemas import schema
+from cod_harness.documents.writing import json_text, write_record
 from cod_harness.engine import METHODS
 from cod_harness.errors import InputError
 from cod_harness.evaluation.evidence import fitted, task_evidence
-from cod_harness.evaluation.forecasts import (
-    Document,
-    document_text,
-    forecast_document,
-    schema,
-    write_document,
-)
+from cod_harness.evaluation.forecasts import ForecastOptions, forecast_ladder
+from cod_harness.evaluation.records.forecast import Forecasts
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.read_ladder import read_ladder
@@ -29,17 +28,19 @@ from cod_harness.ladder.read_passrates import read_passrates
 from cod_harness.report.text.forecast_table import forecast_table
 
 SHARED = Path(os.environ.get("COD_SHARED", Path(__file__).parents[2] / ".." / "shared")).resolve()
+
+
 CODES = ["small_subset", "no_rise"]
 SAID = [
     "only 10 % of the questions are predictable; the rest of the forecast is the map's",
     "the ladder does not rise: the law sits on the bound of no trend",
 ]
+SCHEMA = schema(Forecasts)
 
 
 def validated(document: Document) -> Document:
-    jsonschema.Draft202012Validator.check_schema(schema())
-    jsonschema.validate(document, schema(), format_checker=jsonschema.FormatChecker())
-    assert json.loads(document_text(document)) == document
+    jsonschema.validate(document, SCHEMA, format_checker=jsonschema.FormatChecker())
+    assert on_disk(msgspec.convert(document, Forecasts)) == document
     for about in document["tasks"].values():
         assert sum(about["classes"].values()) == about["questions"]
         sizes = sum(cluster["size"] for cluster in about["clusters"])
@@ -226,11 +227,17 @@ def test_one_question(ladder: Ladder, engine: Seen) -> None:
 
 
 def test_writing(rates: PassRates, ladder: Ladder, engine: Seen, tmp_path: Path) -> None:
-    document = forecast_document(rates, ladder)
-    path = write_document(document, tmp_path / "out")
-    assert path.parent == tmp_path / "out"
-    assert path.name.startswith("cod_forecast_2") and ":" not in path.name
-    assert json.loads(path.read_text("utf-8")) == document
+    made = forecast_ladder(rates, ladder)
+    for record in (made.record, made.with_curves()):
+        path = write_record(record, tmp_path / "out")
+        assert path.parent == tmp_path / "out"
+        assert path.name.startswith("cod_forecast_2") and ":" not in path.name
+        assert path.read_text("utf-8") == json_text(record)
+        # What is read back is what was written, to the last digit.
+        assert read_document(path).record == record
+        assert json_text(read_document(path).record) == json_text(record)
+        path.unlink()
+    path = write_record(made.record, tmp_path / "out")
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
@@ -254,7 +261,9 @@ def test_the_schema_refuses(rates: PassRates, ladder: Ladder, engine: Seen, spoi
     document = forecast_document(rates, ladder)
     spoil(document)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(document, schema())
+        jsonschema.validate(document, SCHEMA)
+    with pytest.raises(msgspec.ValidationError):  # and so does reading it
+        msgspec.convert(document, Forecasts)
 
 
 LADDERS = sorted(path.parent for path in SHARED.glob("data/ladders/*/ladder.yaml"))
@@ -273,11 +282,12 @@ def test_shared_ladders_with_the_engine(folder: Path) -> None:
     whole = read_passrates(folder / "rates.parquet", ladder)
     rates = whole.only(whole.tasks[:2])  # two tasks: the others differ in size only
     last = ladder.targets[-1].name
-    document = validated(forecast_document(rates, ladder, ["cod-paper"], targets=[last]))
+    made = forecast_ladder(rates, ladder, ForecastOptions(["cod-paper"], targets=[last]))
+    document = validated(on_disk(made.record))
     for entry in document["forecasts"]:
         assert entry["observed"] is not None
         assert (entry["mean"] is None) == (entry["verdict"] == "abstain")
-    assert forecast_table(document).count("\n|") >= 3
+    assert forecast_table(made.record.forecasts).count("\n|") >= 3
 
 
 def test_one_question_with_the_engine(ladder: Ladder) -> None:

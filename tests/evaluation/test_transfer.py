@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from ladders import simulated
+from on_disk import Document, forecast_document
 from test_forecasts import validated
 
 from cod_harness.cli import main
 from cod_harness.engine import COD, METHODS
 from cod_harness.errors import InputError
-from cod_harness.evaluation.forecasts import Document, forecast_document
-from cod_harness.evaluation.transfer import Fit, SavedClusters
+from cod_harness.evaluation.forecasts import ForecastOptions, forecast_ladder
+from cod_harness.evaluation.transfer import SavedClusters
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 
@@ -46,11 +47,7 @@ def table(name: str, seed: int = 0, tasks: tuple[str, ...] = ("t", "u")) -> pd.D
 
 
 def saved(rates: PassRates, ladder: Ladder, method: str = "cod-paper") -> SavedClusters:
-    fits: list[Fit] = []
-    forecast_document(
-        rates, ladder, [method], on_clusters=lambda evidence, model: fits.append((evidence, model))
-    )
-    return SavedClusters.of(rates, ladder, method, fits)
+    return forecast_ladder(rates, ladder, ForecastOptions([method])).clusters()
 
 
 def without_intervals(recipe: Callable[[], COD]) -> Callable[[], COD]:

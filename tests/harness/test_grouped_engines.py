@@ -96,39 +96,40 @@ class StandIn:
         return {"prompt_token_ids": prompt_token_ids}
 
 
+STAND_INS: dict[str, dict[str, Any]] = {
+    "ray": {},  # imported by lm-eval 0.4.10
+    "vllm": {
+        "LLM": object,
+        "SamplingParams": StandIn.SamplingParams,
+        "TokensPrompt": StandIn.TokensPrompt,
+    },
+    "vllm.lora": {},
+    "vllm.lora.request": {"LoRARequest": object},
+    "vllm.renderers": {},
+    "vllm.renderers.hf": {"resolve_chat_template": None},
+    "vllm.entrypoints": {},
+    "vllm.entrypoints.chat_utils": {"resolve_hf_chat_template": None},
+    "vllm.tokenizers": {"get_tokenizer": None},
+    "vllm.transformers_utils": {},
+    "vllm.transformers_utils.tokenizer": {"get_tokenizer": None},
+    "vllm.utils": {"get_open_port": None},
+}
+
+
 @pytest.fixture(scope="module")
 def vllm_module() -> Iterator[Any]:
     """`lm_eval.models.vllm_causallms`, with or without vLLM."""
-    if importlib.util.find_spec("vllm") is not None:
-        yield importlib.import_module("lm_eval.models.vllm_causallms")
-        return
-    names: dict[str, dict[str, Any]] = {
-        "ray": {},  # imported by lm-eval 0.4.10
-        "vllm": {
-            "LLM": object,
-            "SamplingParams": StandIn.SamplingParams,
-            "TokensPrompt": StandIn.TokensPrompt,
-        },
-        "vllm.lora": {},
-        "vllm.lora.request": {"LoRARequest": object},
-        "vllm.renderers": {},
-        "vllm.renderers.hf": {"resolve_chat_template": None},
-        "vllm.entrypoints": {},
-        "vllm.entrypoints.chat_utils": {"resolve_hf_chat_template": None},
-        "vllm.tokenizers": {"get_tokenizer": None},
-        "vllm.transformers_utils": {},
-        "vllm.transformers_utils.tokenizer": {"get_tokenizer": None},
-        "vllm.utils": {"get_open_port": None},
-    }
     version = importlib.metadata.version
+    installed = importlib.util.find_spec("vllm") is not None
     with pytest.MonkeyPatch.context() as patch:
-        for name, attributes in names.items():
-            module = ModuleType(name)
-            vars(module).update(attributes)
-            patch.setitem(sys.modules, name, module)
+        # The harness asks for the version of `vllm`; the build for CPUs has another name.
         patch.setattr(
             importlib.metadata, "version", lambda name: "0.20" if name == "vllm" else version(name)
         )
+        for name, attributes in {} if installed else STAND_INS.items():
+            module = ModuleType(name)
+            vars(module).update(attributes)
+            patch.setitem(sys.modules, name, module)
         yield importlib.import_module("lm_eval.models.vllm_causallms")
 
 

@@ -63,7 +63,7 @@ def test_rescored_like_captured(
     logged: Path, everything: Ran, ladder: Ladder, task_folder: Path, task: str
 ) -> None:
     """Without data set or model, every repeat gets the score that the capture gave it."""
-    found = ingest([one(logged, task)], ladder, include_paths=[task_folder])
+    found = ingest([one(logged, task)], ladder, include_paths=[task_folder], task_code=True)
     captured, _ = read_store(everything.stores[0])
     theirs = captured[captured["task"] == task].reset_index(drop=True)
     ours = found.frame
@@ -98,11 +98,11 @@ def test_scores_per_repeat(logged: Path, ladder: Ladder) -> None:
 def test_padded_responses(logged: Path, ladder: Ladder, task_folder: Path) -> None:
     path = one(logged)
     samples = rows(path)
-    plain = ingest([path], ladder, include_paths=[task_folder]).frame
+    plain = ingest([path], ladder, include_paths=[task_folder], task_code=True).frame
     for sample in samples[DOCUMENTS - 1 :: DOCUMENTS]:
         sample["resps"][0] += ["The answer is 0."] * 3
     written(path, samples)
-    found = ingest([path], ladder, include_paths=[task_folder])
+    found = ingest([path], ladder, include_paths=[task_folder], task_code=True)
     pd.testing.assert_frame_equal(found.frame, plain)
     said(found, "1 with padding cut")
 
@@ -113,7 +113,7 @@ def test_fewer_responses(logged: Path, ladder: Ladder, task_folder: Path) -> Non
     for sample in samples:
         if sample["doc_id"] == 3:
             sample["resps"][0] = sample["resps"][0][:2]
-    found = ingest([written(path, samples)], ladder, include_paths=[task_folder])
+    found = ingest([written(path, samples)], ladder, include_paths=[task_folder], task_code=True)
     assert sorted(set(found.frame["n_samples"])) == [2, 5]
     said(found, "1 with fewer responses")
 
@@ -121,11 +121,13 @@ def test_fewer_responses(logged: Path, ladder: Ladder, task_folder: Path) -> Non
 def test_order_does_not_matter(logged: Path, ladder: Ladder, task_folder: Path) -> None:
     """`--samples` in no order mislabels doc_id: documents are told by their hash."""
     path = one(logged)
-    plain = ingest([path], ladder, include_paths=[task_folder]).frame
+    plain = ingest([path], ladder, include_paths=[task_folder], task_code=True).frame
     samples = rows(path)
     for sample in samples:
         sample["doc_id"] = 1000 - sample["doc_id"]
-    found = ingest([written(path, samples[::-1])], ladder, include_paths=[task_folder]).frame
+    found = ingest(
+        [written(path, samples[::-1])], ladder, include_paths=[task_folder], task_code=True
+    ).frame
     once = ~plain["question"].str.contains(".", regex=False)
     twice = plain["doc_hash"][~once].iloc[0]
     first, second = (
@@ -302,7 +304,7 @@ class TestTables:
 def test_written_by_lm_eval_0_4_9(ladder: Ladder, task_folder: Path) -> None:
     """Files as that version wrote them (`--limit 8`); right answers are counted here again."""
     recorded = Path(__file__).parent / "recorded" / "lm-eval-0.4.9"
-    found = ingest([recorded], ladder, include_paths=[task_folder])
+    found = ingest([recorded], ladder, include_paths=[task_folder], task_code=True)
     said(found, "3 samples files found, 3 read (28 kB), 3 used: 24 questions")
     frame = found.frame.set_index(["task", "doc_hash"])
     for sample in rows(one(recorded)):

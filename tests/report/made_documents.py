@@ -1,13 +1,17 @@
-"""A forecast document as the engine would make it, by hand and in no time."""
+"""Forecasts and a backtest as the engine would make them, by hand and in no time."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from cod_harness.evaluation.backtest import summaries
 from cod_harness.evaluation.question_map import question_map
+from cod_harness.evaluation.records.backtest import BacktestRow
+from cod_harness.evaluation.records.forecast import Forecasts, TaskForecast, TaskSummary
 
 RUNGS = [f"r{number}" for number in range(1, 7)]
 COMPUTE = [10.0 ** (18 + number) for number in range(6)]
@@ -69,7 +73,7 @@ def made_task(questions: int = 400, clusters: int = 5) -> dict[str, Any]:
             {"questions": questions // 10, "difficulty": 1 - place / 10, "classes": share}
             for place in range(10)
         ],
-        "map": question_map(rates, labels),
+        "map": json.loads(msgspec.json.encode(question_map(rates, labels))),
         "curve": {
             "method": "cod",
             "points": [
@@ -93,11 +97,27 @@ def empty_task() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def made_forecasts(
+    tasks: dict[str, dict[str, Any]] | None = None,
+    forecasts: list[dict[str, Any]] | None = None,
+) -> Forecasts:
+    return msgspec.convert(made_document(tasks, forecasts), Forecasts)
+
+
+def made_forecast(task: str, method: str = "cod", **changes: Any) -> TaskForecast:
+    return msgspec.convert(made_entry(task, method, **changes), TaskForecast)
+
+
+def made_summary(task: dict[str, Any]) -> TaskSummary:
+    return msgspec.convert(task, TaskSummary)
+
+
 def made_document(
     tasks: dict[str, dict[str, Any]] | None = None,
     forecasts: list[dict[str, Any]] | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
+    """The JSON of a forecast."""
     tasks = {"gsm8k": made_task(), "math": made_task(300, 4)} if tasks is None else tasks
     if forecasts is None:
         forecasts = [made_entry(name) for name in tasks]
@@ -128,7 +148,7 @@ def made_document(
 
 
 def made_backtest() -> dict[str, Any]:
-    """Two methods on three tasks and two models; the second method sometimes abstains."""
+    """A backtest: two methods on three tasks and two models; the second sometimes abstains."""
     rows = [
         {
             "task": task, "target": model, "method": method, "observed": 0.5,
@@ -146,7 +166,12 @@ def made_backtest() -> dict[str, Any]:
     return {
         "schema": "cod-backtest/1",
         "rows": rows,
-        "summary": summaries(rows, ["cod", "exp"]),
+        "summary": {
+            name: msgspec.to_builtins(about)
+            for name, about in summaries(
+                msgspec.convert(rows, list[BacktestRow]), ["cod", "exp"]
+            ).items()
+        },
         "ladder": "made",
         "settings": {
             "methods": ["cod", "exp"], "holdout": None, "level": 0.9, "allow_mismatch": False,

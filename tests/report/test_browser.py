@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from made_documents import abstained, made_backtest, made_document, made_entry, made_task
+from made_documents import abstained, made_backtest, made_entry, made_forecasts, made_task
 
+from cod_harness.evaluation.records.backtest import Backtest
 from cod_harness.report.page.page import page
 
 playwright = pytest.importorskip(
@@ -41,7 +43,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     entries = [made_entry("gsm8k", observed=0.6), made_entry("math", verdict="weak", reasons=["x"])]
     entries += [abstained("drop"), made_entry("gsm8k", "exp", mean=0.4)]
     path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(page(made_document(tasks, entries)))
+    path.write_text(page(made_forecasts(tasks, entries)))
     return path
 
 
@@ -145,7 +147,7 @@ def test_paper_is_light_and_whole(browser: Any, file: Path) -> None:
 
 def test_the_page_of_a_backtest(browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "backtest.html"
-    path.write_text(page(made_backtest()))
+    path.write_text(page(msgspec.convert(made_backtest(), Backtest)))
     for size in (DESKTOP, PHONE):
         opened = Opened(browser, path, size)
         assert opened.complaints == []

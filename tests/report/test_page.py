@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import numpy as np
 import pytest
 from made_documents import (
@@ -18,13 +19,18 @@ from made_documents import (
     made_backtest,
     made_document,
     made_entry,
+    made_forecast,
+    made_forecasts,
+    made_summary,
     made_task,
 )
 
 from cod_harness.cli import main
+from cod_harness.documents.schemas import schema
 from cod_harness.errors import InputError
-from cod_harness.evaluation.forecasts import schema
 from cod_harness.evaluation.question_map import CELLS, question_map
+from cod_harness.evaluation.records.backtest import Backtest
+from cod_harness.evaluation.records.forecast import Forecasts, TaskForecast
 from cod_harness.report.charts.files import write_charts
 from cod_harness.report.page.beside import page_beside
 from cod_harness.report.page.page import charts_of, page, write_page
@@ -42,20 +48,22 @@ def specs(text: str) -> dict[str, Any]:
 
 
 def test_the_made_up_document_is_one() -> None:
-    jsonschema.validate(made_document(), schema())
+    jsonschema.validate(made_document(), schema(Forecasts))
+    jsonschema.validate(made_backtest(), schema(Backtest))
 
 
 def test_what_the_first_screen_says() -> None:
     weak = made_entry(
-        "math", verdict="weak", reasons=["the interval is 15 points wide"], observed=0.8
-    )
+        "math", verdict="weak", reasons=["the interval is 15 points wide"],
+        codes=["wide_interval"], observed=0.8,
+    )  # fmt: skip
     entries = [
         made_entry("gsm8k"),
         weak,
         made_entry("gsm8k", "exp", mean=0.5),
         abstained("math", "exp"),
     ]
-    text = page(made_document(forecasts=entries))
+    text = page(made_forecasts(forecasts=entries))
     for said in (
         "What big will score", "62.0", "55.0 to 70.0", ">usable<", ">weak<", "exp <b>50.0</b>",
         "Measured 80.0", "18.0 points too low, outside the interval",
@@ -66,7 +74,7 @@ def test_what_the_first_screen_says() -> None:
 
 
 def test_a_page_asks_nothing_of_the_network() -> None:
-    text = page(made_document())
+    text = page(made_forecasts())
     page_own = re.sub(r"<script>\(\(\)=>\{.*?\}\)\(\);</script>", "", text, count=1, flags=re.S)
     assert not re.findall(r"""(?:src|href)=["'](?!#)""", page_own)
     assert "default-src 'none'" in text
@@ -75,9 +83,9 @@ def test_a_page_asks_nothing_of_the_network() -> None:
 
 def test_names_cannot_break_out() -> None:
     nasty = "</script><script>alert(1)</script>"
-    document = made_document({nasty: made_task()})
-    document["tasks"][nasty]["clusters"][2]["reason"] = nasty
-    text = page(document, {nasty: {"q0a": nasty}})
+    task = made_task()
+    task["clusters"][2]["reason"] = nasty
+    text = page(made_forecasts({nasty: task}), {nasty: {"q0a": nasty}})
     assert nasty not in text
 
 
@@ -87,14 +95,16 @@ def test_charts_pass_altairs_own_checks() -> None:
     from cod_harness.report.charts.forecast import task_charts
 
     with debug_mode(True):
-        charts = task_charts(made_task(), [made_entry("t", observed=0.6), made_entry("t", "exp")])
+        charts = task_charts(
+            made_summary(made_task()), [made_forecast("t", observed=0.6), made_forecast("t", "exp")]
+        )
         for chart in charts.values():
             chart.to_dict()
     assert list(charts) == ["accuracy", "clusters", "questions", "mapping", "deciles"]
 
 
 def test_every_number_drawn_is_the_documents() -> None:
-    [spec] = specs(page(made_document({"t": made_task()}))).values()
+    [spec] = specs(page(made_forecasts({"t": made_task()}))).values()
     rows = [row for text in spec["accuracy"]["datasets"].values() for row in json.loads(text)]
     rungs = {row["model"]: row["accuracy"] for row in rows if row.get("model", "").startswith("r")}
     assert rungs == {
@@ -104,7 +114,7 @@ def test_every_number_drawn_is_the_documents() -> None:
 
 @pytest.mark.parametrize("entries", [[abstained("t")], [made_entry("t")]])
 def test_a_task_with_nothing_to_draw(entries: list[dict[str, Any]]) -> None:
-    text = page(made_document({"t": empty_task()}, entries))
+    text = page(made_forecasts({"t": empty_task()}, entries))
     assert specs(text) == {"t": {}}
 
 
@@ -113,7 +123,7 @@ def test_laws_that_do_not_exist() -> None:
     for cluster in task["clusters"]:
         cluster.update(g=None, a=None, b=None, c=None)
     task["clusters"][0].update(g=0.0, a=1e300, b=9.0, c=0.0)
-    assert "t" in specs(page(made_document({"t": task})))
+    assert "t" in specs(page(made_forecasts({"t": task})))
 
 
 def test_a_document_of_an_older_version() -> None:
@@ -124,12 +134,13 @@ def test_a_document_of_an_older_version() -> None:
     document = made_document({"t": task})
     for key in ("rates_hash", "command", "clusters_from"):
         del document["settings"][key]
-    assert set(specs(page(document))["t"]) == {"accuracy", "clusters", "mapping"}
+    read = msgspec.convert(document, Forecasts)
+    assert set(specs(page(read))["t"]) == {"accuracy", "clusters", "mapping"}
 
 
 def test_large_benchmarks_make_no_large_page() -> None:
     tasks = {f"task{number}": made_task(12_000, 300) for number in range(8)}
-    assert len(page(made_document(tasks)).encode()) < LIMIT
+    assert len(page(made_forecasts(tasks)).encode()) < LIMIT
 
 
 def test_the_map_counts_every_question_once() -> None:
@@ -138,20 +149,23 @@ def test_the_map_counts_every_question_once() -> None:
     rates[:50] = 0
     labels = random.integers(-1, 12, 12_000)
     picture = question_map(rates, labels)
-    assert len(picture["cells"]) <= CELLS
-    assert sum(cell[3] for cell in picture["cells"]) == 12_000
-    assert sum(cell[3] for cell in picture["cells"] if cell[2] == -2) == 50
+    assert len(picture.cells) <= CELLS
+    assert sum(cell[3] for cell in picture.cells) == 12_000
+    assert sum(cell[3] for cell in picture.cells if cell[2] == -2) == 50
     shuffled = random.permutation(12_000)
     assert question_map(rates[shuffled], labels[shuffled]) == picture
-    assert question_map(np.zeros((0, 5)), labels[:0])["cells"] == []
+    assert question_map(np.zeros((0, 5)), labels[:0]).cells == ()
 
 
 def test_trust_in_one_sentence() -> None:
-    assert reading.trust(made_entry("t")) == (
+    assert reading.trust(made_forecast("t")) == (
         "To be used with its interval, 15 points wide; 60 % of the questions carry it."
     )
-    assert reading.trust(abstained("t")) == "No number, because the rungs are at chance."
-    weak = made_entry("t", verdict="weak", reasons=["few rungs", "a far target"])
+    assert (
+        reading.trust(msgspec.convert(abstained("t"), TaskForecast))
+        == "No number, because the rungs are at chance."
+    )
+    weak = made_forecast("t", verdict="weak", reasons=["few rungs", "a far target"])
     assert reading.trust(weak) == (
         "A direction, not a number: few rungs, and 1 more reason below (interval 15 points wide)."
     )
@@ -160,7 +174,7 @@ def test_trust_in_one_sentence() -> None:
 
 def test_markdown_for_a_model_card() -> None:
     entries = [made_entry("a|b", observed=0.6), made_entry("a|b", "exp"), abstained("c")]
-    text = markdown(made_document({"a|b": made_task(), "c": made_task()}, entries))
+    text = markdown(made_forecasts({"a|b": made_task(), "c": made_task()}, entries))
     assert "| a\\|b | 62.0 | 55.0 to 70.0 | usable | 60.0 | 62.0 |" in text
     assert "- **c**: No number, because the rungs are at chance." in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
@@ -169,7 +183,7 @@ def test_markdown_for_a_model_card() -> None:
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_charts_as_files(kind: str, tmp_path: Path) -> None:
-    document = made_document({"a/b": made_task()}, [made_entry("a/b")])
+    document = made_forecasts({"a/b": made_task()}, [made_entry("a/b")])
     written = write_charts(document, tmp_path, kind)
     assert [path.name for path in written] == [
         f"a_b_{name}.{kind}" for name in ("accuracy", "clusters", "questions", "mapping", "deciles")
@@ -182,7 +196,7 @@ def test_charts_as_files(kind: str, tmp_path: Path) -> None:
 
 
 def test_question_texts_come_only_when_asked_for(tmp_path: Path) -> None:
-    document = made_document({"t": made_task()})
+    document = made_forecasts({"t": made_task()})
     log = tmp_path / "samples_t_2026-11-22T10-00-00.000001.jsonl"
     samples = [
         {"doc_hash": "q0a" + "0" * 61, "doc": {"question": "How  many\nsheep?"}},
@@ -197,7 +211,7 @@ def test_question_texts_come_only_when_asked_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"samples_t.*:1: no JSON"):
         question_texts(document, [log])
     with pytest.raises(InputError, match="none of the forecast's questions"):
-        question_texts(made_document({"u": made_task()}), [tmp_path])
+        question_texts(made_forecasts({"u": made_task()}), [tmp_path])
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -242,7 +256,7 @@ def test_a_document_with_a_wrong_value_names_the_place(tmp_path: Path) -> None:
     document["forecasts"][1]["mean"] = 62
     path = tmp_path / "f.json"
     path.write_text(json.dumps(document))
-    with pytest.raises(InputError, match=r"f.json: forecasts\[1\].mean: 62 is greater"):
+    with pytest.raises(InputError, match=r"f.json: .* <= 1.0 - at `\$.forecasts\[1\].mean`; write"):
         read_document(path)
 
 
@@ -250,10 +264,10 @@ def test_a_missing_package_is_named_and_costs_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "vl_convert", None)
-    assert page_beside(made_document(), tmp_path) is None
+    assert page_beside(made_forecasts(), tmp_path) is None
     assert "pip install" in capsys.readouterr().err
     with pytest.raises(InputError, match="pip install 'altair"):
-        page(made_document())
+        page(made_forecasts())
 
 
 def test_nothing_of_it_is_imported_before_it_is_needed() -> None:
@@ -266,9 +280,9 @@ def test_nothing_of_it_is_imported_before_it_is_needed() -> None:
 
 
 def test_a_page_beside_is_written_whole(tmp_path: Path) -> None:
-    path = write_page(made_document(), tmp_path)
+    path = write_page(made_forecasts(), tmp_path)
     assert path.name.startswith("cod_report_") and path.read_text().rstrip().endswith("</html>")
-    assert charts_of(made_document()).keys() == {"gsm8k", "math"}
+    assert charts_of(made_forecasts()).keys() == {"gsm8k", "math"}
 
 
 def test_the_page_of_a_backtest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -276,7 +290,7 @@ def test_the_page_of_a_backtest(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
     path = tmp_path / "b.json"
     path.write_text(json.dumps(made_backtest()))
-    text = page(read_document(path))
+    text = page(read_document(path).record)
     assert "cod was 5.0 points off on average, 10.0 at worst" in text
     assert "but 6 forecasts are too few to judge intervals by" in text
     assert list(specs(text)["backtest"]) == ["means", "errors", "held", "tasks"]
@@ -286,6 +300,6 @@ def test_the_page_of_a_backtest(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_several_targets_and_amounts_of_compute() -> None:
     entries = [made_entry("gsm8k", target=f"{n}e+24 FLOP", compute=n * 1e24) for n in range(1, 6)]
-    text = page(made_document(forecasts=entries))
+    text = page(made_forecasts(forecasts=entries))
     assert "Forecasts for 5 amounts of compute" in text
     assert text.count("<details open>") == 1

@@ -2,17 +2,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from cod_harness.evaluation.records.forecast import TaskForecast
 from cod_harness.report.text.forecast_table import forecast_table
 
 
-def entry(task: str, **changes: Any) -> dict[str, Any]:
-    return {
+def entry(task: str, **changes: Any) -> TaskForecast:
+    values = {
         "task": task, "target": "70b", "compute": 3.807e24, "method": "cod",
         "mean": 0.6543, "low": 0.61, "high": 0.7, "level": 0.9, "verdict": "ok", "reasons": [],
         "subset": {"mean": 0.7, "share": 0.53}, "observed": 0.64,
     } | changes  # fmt: skip
+    return msgspec.convert(values, TaskForecast)
 
 
 ABSTAIN = entry(
@@ -24,7 +27,7 @@ ABSTAIN = entry(
 
 def test_the_whole_text() -> None:
     weak = entry("bbh", mean=0.05, observed=0.1, verdict="weak", reasons=["the subset is small"])
-    text = forecast_table({"forecasts": [entry("gsm8k_cot"), weak, ABSTAIN]})
+    text = forecast_table([entry("gsm8k_cot"), weak, ABSTAIN])
     assert (
         text
         == """\
@@ -45,7 +48,7 @@ Absolute error over 2 tasks: mean 3.2 points, largest 5.0 (bbh)"""
 
 def test_a_block_per_target_and_method() -> None:
     others = [entry("a", method="exp"), entry("a", target="1e+25 FLOP", compute=1e25)]
-    text = forecast_table({"forecasts": [entry("a"), entry("b"), *others]})
+    text = forecast_table([entry("a"), entry("b"), *others])
     titles = [line for line in text.splitlines() if line.startswith("Forecast for")]
     assert titles == [
         "Forecast for 70b (3.81e+24 FLOP) by cod, in percent, 90 % interval",
@@ -55,12 +58,12 @@ def test_a_block_per_target_and_method() -> None:
 
 
 def test_no_error_is_no_negative_zero() -> None:
-    text = forecast_table({"forecasts": [entry("a", mean=0.99999, observed=1.0)]})
+    text = forecast_table([entry("a", mean=0.99999, observed=1.0)])
     assert "| +0.0|" in text
 
 
 def test_nothing_measured_no_error_line() -> None:
-    assert "Absolute error" not in forecast_table({"forecasts": [ABSTAIN]})
+    assert "Absolute error" not in forecast_table([ABSTAIN])
 
 
 @pytest.mark.parametrize("width", [80, 100, 72])
@@ -68,7 +71,7 @@ def test_fits_the_width(width: int) -> None:
     names = ["a_very_long_task_name_of_a_benchmark_" + end for end in ("with_tail_1", "tail_2")]
     reason = ["a reason that is far longer than one line of a terminal can be, said twice"] * 2
     entries = [entry(name, verdict="weak", reasons=reason) for name in names]
-    text = forecast_table({"forecasts": entries}, width=width)
+    text = forecast_table(entries, width=width)
     assert max(map(len, text.splitlines())) <= width
     cells = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|a_")]
     assert len(set(cells)) == 2 and all(".." in cell for cell in cells)
@@ -76,7 +79,7 @@ def test_fits_the_width(width: int) -> None:
 
 
 def test_the_same_wherever_it_is_not_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    document = {"forecasts": [entry("x" * 60)]}
+    document = [entry("x" * 60)]
     first = forecast_table(document)
     monkeypatch.setenv("COLUMNS", "300")
     assert forecast_table(document) == first == forecast_table(document, width=80)
@@ -85,8 +88,8 @@ def test_the_same_wherever_it_is_not_a_terminal(monkeypatch: pytest.MonkeyPatch)
 def test_what_a_forecast_was_made_from() -> None:
     both = {"clusters": {"mean": 0.5, "weight": 0.75}, "trend": {"mean": 0.7, "weight": 0.25}}
     alone = {"trend": {"mean": 0.25, "weight": 1.0}}
-    entries = [{**entry("a"), "parts": both}, {**entry("b"), "parts": alone}, entry("c")]
-    text = forecast_table({"forecasts": entries})
+    entries = [entry("a", parts=both), entry("b", parts=alone), entry("c")]
+    text = forecast_table(entries)
     assert (
         "|Made from|Clusters|Weight|Trend|Weight |\n"
         "|---------|-------:|-----:|----:|------:|\n"

@@ -8,7 +8,7 @@ as far as the rungs are few.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -101,17 +101,28 @@ def _give(accuracy: Floats) -> Floats:
     return bernoulli_scale(accuracy, settings.BASELINE_MARGIN)
 
 
+def recent_misses(trend: Trend) -> Floats:
+    """Absolute errors of the law on the last rungs, each from all below it, accuracy."""
+    return np.array([abs(miss) for miss, _, _ in _looked_back(trend)])
+
+
 def _drift(trend: Trend) -> tuple[float, float]:
     """Scale per square root of a step, and degrees of freedom, of the drift off the law."""
+    seen = [
+        miss / float(_give(np.array(truth))) / np.sqrt(max(steps, 1.0))
+        for miss, truth, steps in _looked_back(trend)
+    ]
+    return pulled_scale(float(np.square(seen).sum()), len(seen), settings.BASELINE_DRIFT)
+
+
+def _looked_back(trend: Trend) -> Iterator[tuple[float, float, float]]:
+    """Error, truth (accuracies) and distance (steps) of the last rungs, each from those below."""
     amounts = np.unique(trend.x)
-    seen = []
     for place in range(max(settings.MIN_RUNGS, len(amounts) - settings.LOOK_BACK), len(amounts)):
         target = float(amounts[place])
         lower = trend.up_to(float(amounts[place - 1]))
         truth = float(trend.observed[trend.x == target].mean())
-        miss = (lower.at(target) - truth) / float(_give(np.array(truth)))
-        seen.append(miss / np.sqrt(max(steps_beyond(lower.x, target), 1.0)))
-    return pulled_scale(float(np.square(seen).sum()), len(seen), settings.BASELINE_DRIFT)
+        yield lower.at(target) - truth, truth, steps_beyond(lower.x, target)
 
 
 def _scores_per_accuracy(trend: Trend, scores: Floats) -> Floats:

@@ -15,17 +15,19 @@ from cod_harness.engine.fitting import Fits, fit
 from cod_harness.engine.forecast import NAN, Forecast, Subset, abstention
 from cod_harness.engine.intervals import accuracy_variance
 from cod_harness.engine.laws import Law
-from cod_harness.engine.measurements import Measurements, check_question, measurements
+from cod_harness.engine.measurements import check_question, measurements, rung_losses
 from cod_harness.engine.verdicts import (
     Reason,
     because,
     below_ladder,
+    level_doubts,
+    miss_doubts,
     order_doubts,
     range_doubts,
     verdict,
+    weighed,
     width_doubts,
 )
-from cod_harness.errors import InputError
 
 _WHOLE = Subset(NAN, 1.0)  # no question is left out, so there is no subset to speak of
 
@@ -106,31 +108,22 @@ class TrendForecaster:
         x = float(np.log(compute)) - self._log_reference
         mean = self._trend.at(x)
         low, high = band.interval(self._trend, x, level, self.n_replicates, self.random_state)
-        reasons = self._doubts(compute, high - low)
+        reasons = self._doubts(compute, (low, mean, high))
         return Forecast(mean, low, high, level, verdict(reasons), reasons, _WHOLE, compute)
 
-    def _doubts(self, compute: float, width: float) -> tuple[Reason, ...]:
+    def _doubts(self, compute: float, interval: tuple[float, float, float]) -> tuple[Reason, ...]:
         """Why a forecast is weak, () if nothing speaks against it."""
-        return (
+        low, mean, high = interval
+        beyond = compute > self._ladder.compute[-1]
+        decisive = [
             *range_doubts(compute, self._ladder.compute),
-            *order_doubts(self._accuracy, self._error),
+            *level_doubts(self._accuracy, self._error, beyond, mean, high),
+            *width_doubts(high - low),
+            *miss_doubts(band.recent_misses(self._trend)),
             *parameter_doubts(self.law, len(np.unique(self._ladder.compute))),
             *bound_doubts(self.law, self._fits),
-            *width_doubts(width),
-        )
-
-
-def rung_losses(losses: ArrayLike | None, ladder: Measurements) -> Floats:
-    """Losses (m,) in the order of the measurements, NaN where unknown; raises InputError."""
-    m = len(ladder.compute)
-    if losses is None:
-        return np.full(m, np.nan)
-    given = np.asarray(losses, dtype=np.float64)
-    if given.shape != (m,):
-        raise InputError(
-            f"losses have shape {given.shape} for {m} models: give one a model, NaN where unknown"
-        )
-    return given[ladder.rung_order]
+        ]
+        return weighed(decisive, order_doubts(self._accuracy, self._error))
 
 
 def parameter_doubts(law: Law, amounts: int) -> tuple[Reason, ...]:

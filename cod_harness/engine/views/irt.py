@@ -18,10 +18,12 @@ from threadpoolctl import threadpool_limits
 
 from cod_harness.engine import settings
 from cod_harness.engine.arrays import Floats
+from cod_harness.engine.intervals import accuracy_variance
 from cod_harness.engine.measurements import Measurements
 
 Link = Callable[[Floats], Floats]
 
+_FINE = np.linspace(-8.0, 8.0, 2001)  # abilities at which a given population is tabulated
 GRID = np.linspace(-8.0, 8.0, 49)  # difficulties
 _ROUNDS = 40
 _ENOUGH = 5e-3  # largest change of an ability in a round at which the rounds end
@@ -57,6 +59,20 @@ class Abilities:
         return np.asarray(self.link(np.asarray(ability)[..., None] - GRID) @ self.masses)
 
 
+def benchmark_abilities(ladder: Measurements) -> Abilities:
+    """The abilities of the rungs on a benchmark, by rising compute, whatever its answers are.
+
+    From its questions where they tell, else from its accuracies.
+    """
+    variance = accuracy_variance(ladder)
+    if len(ladder.rates) > 1 and ladder.rates.any():
+        found = abilities(ladder, variance)
+        if found is not None:
+            return found
+    answers = np.maximum(ladder.n_samples, 1.0).sum(axis=0)
+    return plain_abilities(ladder.rates.mean(axis=0), variance, answers)
+
+
 def abilities(ladder: Measurements, sampling: Floats, link: Link = log_log) -> Abilities | None:
     """The abilities of the rungs, or None where every answer was right.
 
@@ -76,6 +92,26 @@ def abilities(ladder: Measurements, sampling: Floats, link: Link = log_log) -> A
     found = Abilities(values, np.zeros_like(values), masses, link)
     slope = (found.accuracy(values + _STEP) - found.accuracy(values - _STEP)) / (2.0 * _STEP)
     return Abilities(values, sampling / np.maximum(slope, settings.LEAST_SLOPE) ** 2, masses, link)
+
+
+def plain_abilities(accuracy: Floats, variance: Floats, answers: Floats) -> Abilities:
+    """Abilities from accuracies alone, on a population that is taken as given.
+
+    For what has no questions to tell apart: results without samples, one question, or answers that
+    are all wrong or all right.  accuracy, variance (m,); answers (m,) behind each, half of one of
+    which an accuracy is kept away from 0 and 1.
+    """
+    half = 0.5 / np.maximum(answers, 1.0)
+    inside = np.clip(accuracy, half, 1.0 - half)
+    masses = np.exp(-0.5 * (GRID / settings.PLAIN_POPULATION) ** 2)
+    known = Abilities(_FINE, np.zeros_like(_FINE), masses / masses.sum(), log_log)
+    heights = known.accuracy(_FINE)
+    values = np.interp(inside, heights, _FINE)
+    slope = np.interp(values, _FINE, np.gradient(heights, _FINE))
+    # An accuracy at an end is known no better than by the half answer it is kept away by.
+    spread = np.maximum(variance, np.where(inside == accuracy, 0.0, half**2))
+    noise = spread / np.maximum(slope, settings.LEAST_SLOPE) ** 2
+    return Abilities(values, noise, known.masses, log_log)
 
 
 def estimated(right: Floats, wrong: Floats, counts: Floats, link: Link) -> tuple[Floats, Floats]:

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
 
 from cod_harness.engine import settings
 from cod_harness.engine.arrays import Floats
@@ -23,42 +22,44 @@ from cod_harness.engine.views.irt import log_log
 
 @dataclass(frozen=True)
 class View:
-    """A forecast and its standard deviation, both on the scale of ability.
+    """A forecast on the scale of ability.
 
-    doubt: a further standard deviation that lowers its weight beside other views, and says nothing
-    of where the target is.
+    sd: its standard deviation, for its weight; doubt: a further standard deviation that lowers its
+    weight beside other views, and says nothing of where the target is; below and above: how far
+    down and up from the centre its interval goes, 0 for a view that has a centre to give alone.
     """
 
     centre: float
     sd: float
     doubt: float = 0.0
+    below: float = 0.0
+    above: float = 0.0
 
 
-def view(mean: float, low: float, high: float, widen: float = 1.0, coarse: float = 0.0) -> View:
-    """A view from an accuracy and its central interval at `settings.ONE_SD`, the sd widened.
+def clusters_view(mean: float, low: float, high: float) -> View:
+    """The clusters' forecast, from an accuracy and its central interval at `settings.ONE_SD`."""
+    centre, bottom, top = (_scaled(_inside(value)) for value in (mean, low, high))
+    return View(centre, settings.CLUSTERS_WIDEN * (top - bottom) / 2.0)
 
-    widen: factor of the sd; coarse: doubt in accuracy, at an accuracy of a half.
+
+def trend_view(mean: float, one_sd: tuple[float, float], ends: tuple[float, float]) -> View:
+    """The trend's forecast: accuracies of its middle, a standard deviation off it, and its ends.
+
+    One curve may miss a benchmark of many kinds of questions: `settings.TREND_COARSE` of doubt.
     """
-    centre, bottom, top = (_scaled(value) for value in (mean, low, high))
+    centre, bottom, top = (_scaled(value) for value in (mean, *one_sd))
+    low, high = (_scaled(value) for value in ends)
     inside = _inside(mean)
     # Over the slope of accuracy on the scale of ability.
-    doubt = coarse * float(bernoulli_scale(inside)) / (inside * -np.log(inside))
-    return View(centre, widen * (top - bottom) / 2.0, float(doubt))
+    slope = inside * -np.log(inside)
+    doubt = settings.TREND_COARSE * float(bernoulli_scale(inside)) / float(slope)
+    return View(centre, (top - bottom) / 2.0, doubt, centre - low, high - centre)
 
 
 def weights(views: Sequence[View]) -> Floats:
     """(views,), by certainty, sum 1."""
     sure = np.array([1.0 / (one.sd**2 + settings.LEAST_SD**2 + one.doubt**2) for one in views])
     return np.asarray(sure / sure.sum())
-
-
-def pooled(views: Sequence[View]) -> View:
-    """The views weighted by their certainty; their disagreement adds to the spread."""
-    centres = np.array([one.centre for one in views])
-    variances = np.array([one.sd for one in views]) ** 2 + settings.LEAST_SD**2
-    weight = weights(views)
-    centre = float(weight @ centres)
-    return View(centre, float(np.sqrt(weight @ (variances + (centres - centre) ** 2))))
 
 
 def parts(views: Mapping[str, View]) -> dict[str, Part]:
@@ -71,17 +72,26 @@ def parts(views: Mapping[str, View]) -> dict[str, Part]:
     }
 
 
-def accuracies(pool: View, level: float) -> tuple[float, float, float]:
-    """Low end, middle and high end of the central interval, accuracies in [0, 1]."""
-    quantile = float(student.ppf(0.5 + level / 2.0, settings.POOL_DEGREES))
-    reach = settings.POOL_WIDEN * pool.sd * quantile
-    low, mean, high = log_log(pool.centre + np.array([-reach, 0.0, reach]))
+def pooled(views: Mapping[str, View]) -> tuple[float, float, float]:
+    """Low end, middle and high end of the views together, accuracies in [0, 1].
+
+    Each weighs by its certainty in the middle; the interval is the trend's, and their disagreement
+    adds to it.
+    """
+    each = list(views.values())
+    weight = weights(each)
+    centres = np.array([one.centre for one in each])
+    centre = float(weight @ centres)
+    apart = float(weight @ (centres - centre) ** 2)
+    below = np.sqrt(max(one.below for one in each) ** 2 + apart)
+    above = np.sqrt(max(one.above for one in each) ** 2 + apart)
+    low, mean, high = log_log(np.array([centre - below, centre, centre + above]))
     return float(low), float(mean), float(high)
 
 
 def _scaled(accuracy: float) -> float:
-    """-log(-log accuracy), the ends kept finite."""
-    return float(-np.log(-np.log(_inside(accuracy))))
+    """-log(-log accuracy), finite for any float inside (0, 1)."""
+    return float(-np.log(-np.log(np.clip(accuracy, 1e-300, 1.0 - 1e-16))))
 
 
 def _inside(accuracy: float) -> float:

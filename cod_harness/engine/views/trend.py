@@ -1,25 +1,63 @@
-"""The trend of a benchmark's ability over compute: a line whose slope may change, with noise.
+"""The trend of ability over compute, learnt from all benchmarks of a ladder at once.
 
 Ladders do not keep to one straight line: what a benchmark needs is learnt faster on some stretch
 of the ladder than on another, and rungs miss their trend on their own account.  So ability is
 taken as a Gaussian process over x = log C: a line, plus a slope that wanders (an integrated Wiener
-process), plus noise of a rung's own.  How much of either a ladder has, it shows little itself; both
-are marginalised, under priors.  Where rungs lie on a bend, the last ones carry the forecast;
-where they scatter about a line, all do.  The forecast's spread grows with the distance.
+process), plus noise of a rung.  Each has a part of the benchmark's own and a part common to all
+benchmarks of the ladder: a rung that is off is off in all of them.
+
+How much of each a ladder has is a property of the ladder, and one benchmark shows little of it;
+all together show it well.  The sizes of the parts are marginalised on a grid, exactly: given them,
+the benchmarks depend on each other only through the common part, an (m,) vector, so the likelihood
+needs no matrix larger than (m, m) (Woodbury).  One benchmark alone has no common part but its
+slope's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
+from scipy.special import ndtr, ndtri
+from threadpoolctl import threadpool_limits
 
 from cod_harness.engine import settings
-from cod_harness.engine.arrays import Floats
+from cod_harness.engine.arrays import Bools, Floats, Ints
 
-# Where the integrals over both priors are taken.
-_NOISES = np.array([0.03, 0.06, 0.12, 0.25, 0.5, 1.0])
+# Where the integrals over the sizes are taken: noise, bend and spread of slopes of a benchmark's
+# own, then noise and bend common to all.
+_NOISES = np.array([0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0])
 _BENDS = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.4])
+_SLOPES = np.array([0.05, 0.1, 0.2, 0.4])
+_COMMON_NOISES = np.array([0.0, 0.02, 0.04, 0.08, 0.16, 0.32])
+_COMMON_BENDS = np.array([0.0, 0.02, 0.05, 0.1, 0.2])
+_NEGLIGIBLE = 12.0  # nats below the best at which a point of the grid is left out
+_SHARE = 0.999  # of the weight that forecasts are made from
+_FEW_NODES = 8  # that look back: misses need no more
+_UNKNOWN = 1e6  # variance of what was not measured
+_JITTER = 1e-8
+_ORIGINS = 8  # of the largest rungs, that are looked back at
+_LEAST_SEEN = 2  # rungs below an origin
+_FAR, _FINE = 8.0, 1001  # standard deviations and points of the grid that quantiles are read from
+_TAIL = 1e-12  # beyond which a miss is not told from others
+
+
+@dataclass(frozen=True, eq=False)
+class Siblings:
+    """Abilities of the same models on the ladder's other benchmarks.
+
+    values (tasks, m) and variance (tasks, m) from drawing answers, models in the order of the
+    rates they go with; NaN where a model was not measured.
+    """
+
+    values: Floats
+    variance: Floats
+
+    def ordered(self, rungs: Ints) -> Siblings:
+        """With the models in another order."""
+        return Siblings(self.values[:, rungs], self.variance[:, rungs])
 
 
 @dataclass(frozen=True)
@@ -30,42 +68,272 @@ class Spread:
     means: Floats
     variances: Floats
 
-    @property
-    def mean(self) -> float:
-        return float(self.weights @ self.means)
+    def quantiles(self, shares: Floats) -> Floats:
+        """Values (shares,) below which these shares of the mixture lie."""
+        sds = np.sqrt(self.variances)
+        low, high = (self.means - _FAR * sds).min(), (self.means + _FAR * sds).max()
+        grid = np.linspace(low, high, _FINE)
+        below = ndtr((grid[:, None] - self.means) / sds) @ self.weights
+        return np.interp(shares, below, grid)
 
-    @property
-    def sd(self) -> float:
-        second = self.weights @ (self.variances + (self.means - self.mean) ** 2)
-        return float(np.sqrt(second))
 
+@dataclass(frozen=True, eq=False)
+class Misses:
+    """By how much the rungs missed what the trend of those below them said (misses,).
 
-def forecast_spread(x: Floats, ability: Floats, variance: Floats, x_target: float) -> Spread:
-    """What the ability at ``x_target`` may be, a target's own noise included.
-
-    x (m,) log compute; ability (m,), variance (m,) of each from drawing answers; x_target, log
-    compute, above x.min().
+    task, which benchmark; rung, which rung; pair, number of the pair of origin and rung; sds,
+    actual less forecast ability in standard deviations of the forecast; distance, e-folds of
+    compute beyond the last rung seen; nearest, whether of the next amount of compute; forecast,
+    the ability forecast; error, actual less forecast ability.  tasks: how many benchmarks.
     """
-    noise, bend = (part.ravel() for part in np.meshgrid(_NOISES, _BENDS, indexing="ij"))
-    prior = -0.5 * np.log(noise / settings.TREND_NOISE) ** 2
-    prior -= 0.5 * np.log(np.maximum(bend, settings.LEAST_BEND) / settings.TREND_BEND) ** 2
-    m = len(x)
-    place = np.append(x, x_target) - x.min()
-    about_last = place - place[m - 1]
-    line = settings.LEVEL_VARIANCE + settings.SLOPE_SPREAD**2 * np.outer(about_last, about_last)
-    least = np.minimum.outer(place, place)
-    apart = np.abs(np.subtract.outer(place, place))
-    wander = least**3 / 3.0 + apart * least**2 / 2.0
-    covariance = line + bend[:, None, None] ** 2 * wander
-    expected = settings.SLOPE * about_last
-    measured = covariance[:, :m, :m] + (variance + noise[:, None] ** 2)[..., None] * np.eye(m)
-    root = np.linalg.cholesky(measured)
-    residual = np.broadcast_to(ability - expected[:m], (len(noise), m))
-    solved = np.linalg.solve(root, np.stack([residual, covariance[:, :m, m]], axis=-1))
-    pull, reach = solved[..., 0], solved[..., 1]
-    log_weight = prior - 0.5 * (pull**2).sum(axis=1)
-    log_weight -= np.log(np.einsum("hii->hi", root)).sum(axis=1)
-    weight = np.exp(log_weight - log_weight.max())
-    means = expected[m] + (pull * reach).sum(axis=1)
-    variances = covariance[:, m, m] - (reach**2).sum(axis=1) + noise**2
-    return Spread(weight / weight.sum(), means, np.maximum(variances, 0.0))
+
+    task: Ints
+    rung: Ints
+    pair: Ints
+    sds: Floats
+    distance: Floats
+    nearest: Bools
+    forecast: Floats
+    error: Floats
+    tasks: int
+
+    def jumps(self, rungs: int) -> Floats:
+        """Absolute errors on the last rungs of all benchmarks, each from all below it, ability."""
+        seen = np.unique(self.rung[self.nearest])[-rungs:]
+        return np.abs(self.error[self.nearest & np.isin(self.rung, seen)])
+
+
+@dataclass(frozen=True)
+class _Nodes:
+    """Points of the grid (nodes,), heaviest first, their weights summing to 1."""
+
+    noise: Floats
+    bend: Floats
+    slope: Floats
+    common_noise: Floats
+    common_bend: Floats
+    weights: Floats
+
+    def kept(self, chosen: slice) -> _Nodes:
+        return _Nodes(
+            self.noise[chosen],
+            self.bend[chosen],
+            self.slope[chosen],
+            self.common_noise[chosen],
+            self.common_bend[chosen],
+            self.weights[chosen] / self.weights[chosen].sum(),
+        )
+
+
+class LadderTrend:
+    """What the rungs of a ladder say of its benchmarks' abilities at other amounts of compute.
+
+    x (m,) log compute, rising; values, variance (tasks, m) abilities and what drawing answers adds
+    to them, NaN where not measured; losses (m,) of the models, as one more measurement of each,
+    None where unknown.
+    """
+
+    def __init__(
+        self, x: Floats, values: Floats, variance: Floats, losses: Floats | None = None
+    ) -> None:
+        self._x = x
+        self.tasks = len(values)
+        if losses is not None:
+            values = np.vstack([values, _as_ability(x, losses, values)])
+            variance = np.vstack([variance, np.zeros(len(x))])
+        self._known = np.isfinite(values)
+        self._values = np.where(self._known, values, 0.0)
+        self._variance = np.where(self._known, variance, _UNKNOWN)
+        self._nodes = self._weighed()
+        self._spreads: dict[float, tuple[Floats, Floats]] = {}
+
+    def spread(self, task: int, x_target: float) -> Spread:
+        """What a benchmark's ability at ``x_target`` may be, a target's own noise included."""
+        if x_target not in self._spreads:
+            self._spreads[x_target] = self._forecasts(
+                self._nodes, len(self._x), np.array([x_target])
+            )
+        means, variances = self._spreads[x_target]
+        return Spread(self._nodes.weights, means[:, task, 0], variances[:, task, 0])
+
+    @cached_property
+    def misses(self) -> Misses:
+        """Every rung forecast from those below it, the sizes being those of the whole ladder."""
+        x, m = self._x, len(self._x)
+        few = self._nodes.kept(slice(_FEW_NODES))
+        starts = [i for i in range(_LEAST_SEEN, m) if x[i] > x[i - 1]][-_ORIGINS:]
+        found: list[tuple[Any, ...]] = []
+        for start, i in enumerate(starts):
+            means, variances = self._forecasts(few, i, x[i:])
+            actual = self._values[: self.tasks, i:]
+            noise = variances + self._variance[: self.tasks, i:]
+            share = np.tensordot(few.weights, ndtr((actual - means) / np.sqrt(noise)), axes=1)
+            sds = ndtri(np.clip(share, _TAIL, 1.0 - _TAIL))
+            mean = np.tensordot(few.weights, means, axes=1)
+            task, place = np.nonzero(self._known[: self.tasks, i:])
+            found.append(
+                (
+                    task,
+                    i + place,
+                    start * m + i + place,
+                    sds[task, place],
+                    (x[i:] - x[i - 1])[place],
+                    (x[i:] == x[i])[place],
+                    mean[task, place],
+                    (actual - mean)[task, place],
+                )
+            )
+        columns = [np.concatenate(column) for column in zip(*found, strict=True)]
+        task, rung, pair, sds, distance, nearest, forecast, error = columns
+        return Misses(task, rung, pair, sds, distance, nearest, forecast, error, tasks=self.tasks)
+
+    def _covariances(self, nodes: _Nodes, x: Floats) -> tuple[Floats, Floats]:
+        """Own and common covariance (nodes, len(x), len(x)) at x, about the last rung."""
+        about = x - self._x[-1]
+        line = np.outer(about, about)
+        place = x - self._x[0]
+        least = np.minimum.outer(place, place)
+        wander = least**3 / 3.0 + np.abs(np.subtract.outer(place, place)) * least**2 / 2.0
+        each = np.eye(len(x))
+
+        def by(size: Floats, part: Floats) -> Floats:
+            return np.asarray(size[:, None, None] ** 2 * part)
+
+        own = settings.LEVEL_VARIANCE + by(nodes.bend, wander) + by(nodes.noise, each)
+        if len(self._values) > 1:
+            own = own + by(nodes.slope, line)
+        common = settings.SLOPE_SPREAD**2 * line + by(nodes.common_bend, wander)
+        return own, common + by(nodes.common_noise, each) + _JITTER * each
+
+    def _weighed(self) -> _Nodes:
+        """The grid, weighed by prior and likelihood."""
+        alone = len(self._values) == 1
+        slopes = _SLOPES[:1] if alone else _SLOPES
+        noise, bend, slope = (
+            part.ravel() for part in np.meshgrid(_NOISES, _BENDS, slopes, indexing="ij")
+        )
+        sizes = (np.zeros(1), np.zeros(1)) if alone else (_COMMON_NOISES, _COMMON_BENDS)
+        common_noise, common_bend = (part.ravel() for part in np.meshgrid(*sizes, indexing="ij"))
+        prior = _log_prior(noise, settings.TREND_NOISE, 0.0)
+        prior += _log_prior(bend, settings.TREND_BEND, settings.LEAST_BEND)
+        prior += _log_prior(slope, settings.OWN_SLOPE, 0.0)
+        prior_common = _log_prior(common_noise, settings.COMMON_NOISE, settings.LEAST_BEND)
+        prior_common += _log_prior(common_bend, settings.COMMON_BEND, settings.LEAST_BEND)
+        zeros = np.zeros(len(noise))
+        own, _ = self._covariances(_Nodes(noise, bend, slope, zeros, zeros, zeros), self._x)
+        none = np.zeros(len(common_noise))
+        parts = _Nodes(none, none, none, common_noise, common_bend, none)
+        _, common = self._covariances(parts, self._x)
+        m = len(self._x)
+        residual = self._values - settings.SLOPE * (self._x - self._x[-1])
+        measured = own[:, None] + self._variance[..., None] * np.eye(m)
+        inverse = np.linalg.inv(measured)
+        solved = (inverse @ residual[..., None])[..., 0]
+        alone_fit = prior - 0.5 * np.linalg.slogdet(measured)[1].sum(axis=1)
+        alone_fit -= 0.5 * (solved * residual).sum(axis=(1, 2))
+        precision, pull = inverse.sum(axis=1), solved.sum(axis=1)
+        root = np.linalg.cholesky(common)
+        # First at the most likely common part alone: most points of the grid are out of the race.
+        middle = int(np.argmax(prior_common))
+        first = alone_fit + _common_fit(root[middle], precision, pull)
+        kept = np.flatnonzero(first > first.max() - _NEGLIGIBLE)
+        log_weight = np.array(
+            [
+                before + alone_fit[kept] + _common_fit(one, precision[kept], pull[kept])
+                for before, one in zip(prior_common, root, strict=True)
+            ]
+        )
+        weight = np.exp(log_weight - log_weight.max())
+        c, g = np.nonzero(weight > np.exp(-_NEGLIGIBLE))
+        chosen = weight[c, g]
+        order = np.argsort(-chosen, kind="stable")
+        enough = int(np.searchsorted(np.cumsum(chosen[order]), _SHARE * chosen.sum())) + 1
+        c, g, chosen = c[order][:enough], kept[g[order][:enough]], chosen[order][:enough]
+        return _Nodes(
+            noise[g], bend[g], slope[g], common_noise[c], common_bend[c], chosen / chosen.sum()
+        )
+
+    def _forecasts(self, nodes: _Nodes, seen: int, at: Floats) -> tuple[Floats, Floats]:
+        """Means and variances (nodes, tasks, len(at)) at ``at`` from the first ``seen`` rungs."""
+        x = np.append(self._x[:seen], at)
+        own, common = self._covariances(nodes, x)
+        expected = settings.SLOPE * (x - self._x[-1])
+        residual = self._values[:, :seen] - expected[:seen]
+        noise = self._variance[:, :seen, None] * np.eye(seen)
+        tasks = self.tasks
+        inverse = np.linalg.inv(own[:, None, :seen, :seen] + noise)
+        prior = np.linalg.inv(common[:, :seen, :seen])
+        belief = np.linalg.inv(inverse.sum(axis=1) + prior)
+        pull = (inverse @ residual[..., None])[..., 0].sum(axis=1)
+        shared = (belief @ pull[..., None])[..., 0]
+        reach = own[:, None, seen:, :seen] @ inverse[:, :tasks]
+        ahead = common[:, seen:, :seen] @ prior
+        lean = ahead[:, None] - reach
+        means = (reach @ residual[:tasks, :, None])[..., 0] + expected[seen:]
+        means += (lean @ shared[:, None, :, None])[..., 0]
+        variances = np.einsum("nkk->nk", own[:, seen:, seen:] + common[:, seen:, seen:])
+        variances = variances - (ahead * common[:, seen:, :seen]).sum(axis=-1)
+        variances = variances[:, None] - (reach * own[:, None, seen:, :seen]).sum(axis=-1)
+        variances += ((lean @ belief[:, None]) * lean).sum(axis=-1)
+        return means, np.maximum(variances, _JITTER)
+
+
+def benchmark_trend(
+    x: Floats,
+    values: Floats,
+    variance: Floats,
+    siblings: Siblings | None = None,
+    losses: Floats | None = None,
+) -> tuple[LadderTrend, int]:
+    """The trend of a ladder and which of its benchmarks this one is.
+
+    x (m,) log compute, rising; values, variance (m,) of the benchmark; siblings, of the others;
+    losses (m,), NaN where unknown: used where there are siblings and all are known.
+    """
+    rows, noises = values[None], variance[None]
+    if siblings is not None and len(siblings.values):
+        rows = np.vstack([rows, siblings.values])
+        noises = np.vstack([noises, siblings.variance])
+    # The same benchmarks are the same ladder, whichever of them asks.
+    order = sorted(range(len(rows)), key=lambda row: (rows[row].tobytes(), noises[row].tobytes()))
+    use = losses is not None and len(rows) > 1 and bool(np.isfinite(losses).all())
+    told = losses.tobytes() if use and losses is not None else None
+    found = _ladder(x.tobytes(), rows[order].tobytes(), noises[order].tobytes(), told)
+    return found, order.index(0)
+
+
+@lru_cache(maxsize=32)
+def _ladder(x: bytes, values: bytes, variance: bytes, losses: bytes | None) -> LadderTrend:
+    places = np.frombuffer(x)
+    rows, noises = (np.frombuffer(each).reshape(-1, len(places)) for each in (values, variance))
+    # The products are small: threads spend more on waiting for each other than they save.
+    with threadpool_limits(1, "blas"):
+        return LadderTrend(places, rows, noises, None if losses is None else np.frombuffer(losses))
+
+
+def _common_fit(root: Floats, precision: Floats, pull: Floats) -> Floats:
+    """What a common part of covariance root root' adds to the log-likelihood (grid,)."""
+    inner = root.T @ precision @ root + np.eye(len(root))
+    turned = pull @ root
+    solved = np.linalg.solve(inner, turned[..., None])[..., 0]
+    return np.asarray(0.5 * (turned * solved).sum(axis=1) - 0.5 * np.linalg.slogdet(inner)[1])
+
+
+def _log_prior(size: Floats, middle: float, least: float) -> Floats:
+    """Lognormal with sd 1 about the middle; a size of 0 stands where ``least`` does."""
+    return np.asarray(-0.5 * np.log(np.maximum(size, least) / middle) ** 2)
+
+
+def _as_ability(x: Floats, losses: Floats, values: Floats) -> Floats:
+    """Losses (m,) as abilities: -log loss, stretched to the middle slope of the benchmarks.
+
+    A rung that is off in loss is then off by as much as it is in ability.
+    """
+    centred = x - x.mean()
+    known = np.isfinite(values).all(axis=1)
+    slopes = values[known] @ centred
+    falling = -np.log(losses)
+    falling = falling - falling.mean()
+    own = float(falling @ centred)
+    stretch = float(np.median(slopes)) / own if own > 0 and known.any() else 1.0
+    return np.asarray(stretch * falling)

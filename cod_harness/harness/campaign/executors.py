@@ -1,118 +1,89 @@
-"""Where the runs of a ladder are executed: a job in, its exit status and log out.
+"""Where the runs of a ladder are executed.
 
-The campaign knows only the `Executor` protocol, so that a cluster's own engine (Ray, SLURM) can
-stand behind it.
+The campaign knows only the `Executor` protocol. Those there are stand in `EXECUTORS`, those of
+other packages among them (entry points `cod_harness.executors`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-# Children get this long to end after being asked to, in seconds.
-_GRACE = 10.0
+from cod_harness.errors import InputError
+from cod_harness.harness.campaign.jobs import Finished, Job
+from cod_harness.registry import Registry
 
 
 @dataclass(frozen=True)
-class RungJob:
-    """One process to run: its command, its log file, and what to add to its environment."""
+class Room:
+    """What an executor is told of the campaign.
 
-    name: str
-    command: tuple[str, ...]
-    log: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: where it may keep what a later driver needs. jobs: how many at a time; None for as many
+    as there is room for. setup: shell lines that come before each job, on other machines. options:
+    what the executor alone knows, as `address` for Ray. watching: only to look, so that what has
+    ended is still news to the next driver. look_every: seconds between questions to an engine.
+    """
 
-
-@dataclass(frozen=True)
-class Finished:
-    """A job that has ended. status: its exit status; 0 is success."""
-
-    job: RungJob
-    status: int
+    folder: Path
+    jobs: int | None = None
+    setup: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    watching: bool = False
+    look_every: float = 2.0
 
 
 class Executor(Protocol):
-    """Runs jobs, some at a time, and says which have ended."""
+    """Runs jobs, some at a time, and says which have ended.
 
-    def submit(self, job: RungJob) -> None:
-        """Take a job; it starts when there is room."""
+    stays: whether jobs go on without the process that submitted them.
+    """
 
-    def running(self) -> Sequence[RungJob]:
-        """The jobs that are running now."""
+    stays: bool
 
-    def poll(self) -> Sequence[Finished]:
-        """Start what there is room for; return the jobs that have ended since the last call."""
+    def found(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """Those of the jobs that an earlier process submitted and nobody has heard the end of.
 
-    def stop(self) -> None:
-        """End everything that runs and forget what waits."""
+        From now on they are like jobs submitted here.
+        """
 
+    def submit(self, job: Job) -> None:
+        """Take a job; it starts when there is room. It may be handed over only at `poll`."""
 
-class LocalExecutor:
-    """Runs up to `jobs` processes at a time on this machine, each writing into its log file."""
-
-    def __init__(self, jobs: int = 1) -> None:
-        self._jobs = jobs
-        self._waiting: list[RungJob] = []
-        self._running: list[tuple[RungJob, subprocess.Popen[bytes]]] = []
-
-    def submit(self, job: RungJob) -> None:
-        """Take a job; it starts when there is room."""
-        self._waiting.append(job)
-
-    def running(self) -> Sequence[RungJob]:
-        """The jobs that are running now."""
-        return [job for job, _ in self._running]
+    def running(self) -> Sequence[Job]:
+        """The jobs that are running now, as far as the last `poll` knows."""
 
     def poll(self) -> Sequence[Finished]:
-        """Start what there is room for; return the jobs that have ended since the last call."""
-        ended = [(job, process) for job, process in self._running if process.poll() is not None]
-        self._running = [pair for pair in self._running if pair not in ended]
-        finished = [Finished(job, process.returncode) for job, process in ended]
-        while self._waiting and len(self._running) < self._jobs:
-            job = self._waiting.pop(0)
-            try:
-                self._running.append((job, _started(job)))
-            except OSError as error:  # a command that is not there is a failed job, not ours
-                job.log.write_text(f"{job.command[0]}: {error}\n", encoding="utf-8")
-                finished.append(Finished(job, 127))
-        return finished
+        """Start what there is room for; return the jobs that have ended since the last call.
+
+        Raises InputError where the engine refuses what the user asked of it.
+        """
 
     def stop(self) -> None:
-        """End everything that runs (asked first, then killed) and forget what waits."""
-        self._waiting.clear()
-        for _, process in self._running:
-            _signal_group(process, signal.SIGTERM)
-        deadline = time.monotonic() + _GRACE
-        for _, process in self._running:
-            try:
-                process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                _signal_group(process, signal.SIGKILL)
-                process.wait()
-        self._running.clear()
+        """End everything that runs, in good order where it can, and forget what waits."""
+
+    def leave(self) -> None:
+        """Let go of everything; where `stays`, it goes on."""
+
+    def script(self, jobs: Sequence[Job]) -> str:
+        """What would be run for these jobs, as a shell would take it. Starts nothing."""
 
 
-def _started(job: RungJob) -> subprocess.Popen[bytes]:
-    job.log.parent.mkdir(parents=True, exist_ok=True)
-    with open(job.log, "ab") as log:
-        return subprocess.Popen(
-            job.command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **job.environment},
-            # Its own group: Ctrl-C reaches us alone, and we end the children and theirs in order.
-            start_new_session=True,
-        )
+_PLACE = "cod_harness.harness.campaign"
+EXECUTORS: Registry[Callable[[Room], Executor]] = Registry(
+    "executor",
+    "cod_harness.executors",
+    {
+        "local": f"{_PLACE}.local:LocalExecutor",
+        "slurm": f"{_PLACE}.slurm:SlurmExecutor",
+        "ray": f"{_PLACE}.ray_cluster:RayExecutor",
+    },
+)
 
 
-def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+def executor(name: str, room: Room) -> Executor:
+    """The executor of that name. Raises InputError where it is unknown or cannot be had."""
+    if name not in EXECUTORS:
+        raise InputError(f"--executor {name}: there is none of that name; {', '.join(EXECUTORS)}")
+    return EXECUTORS[name](room)

@@ -6,12 +6,14 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from cod_harness.harness.campaign.executors import Finished, RungJob
+from cod_harness.harness.campaign.jobs import Finished, Job
 from cod_harness.messages import quiet
 
 _SPEAK_EVERY = 30.0  # seconds between progress lines where stderr is not a terminal
+_NAMED = 3  # running jobs that are told of one by one
 _LOG_TAIL = 4096  # bytes of a log that are searched for its last progress bar
 
 # tqdm: `Running generate_until requests:  40%|##  | 96/240 [00:04<00:06, 22.8it/s]`
@@ -29,12 +31,17 @@ class Progress:
         self._width = 0
         self._repeats = repeats
 
-    def show(self, running: Sequence[RungJob], done: int) -> None:
-        """Say where the running jobs are."""
+    def show(self, running: Sequence[Job], done: int, still: int) -> None:
+        """Say where the running jobs are. still: jobs that run or wait."""
         if quiet() or (not self._live and time.monotonic() - self._spoken < _SPEAK_EVERY):
             return
         self._spoken = time.monotonic()
-        parts = [f"{job.name} {_tail_progress(job.log, self._repeats)}" for job in running]
+        parts = [f"{job.name} {described(job.log, self._repeats)}" for job in running[:_NAMED]]
+        more = len(running) - len(parts)
+        parts += [f"{more} more running"] if more else []
+        waiting = still - len(running)
+        # A queue is worth a word where nothing moves.
+        parts += [f"{waiting} waiting"] if waiting > 0 and (more or not running) else []
         if parts:
             self._write(f"[{done}/{self._total}] {self._tasks}: {'; '.join(parts)}")
 
@@ -42,8 +49,15 @@ class Progress:
         """Say that a job has ended, on a line that stays."""
         if quiet() and finished.status == 0:
             return
-        word = "done" if finished.status == 0 else f"FAILED ({ending(finished.status)})"
+        word = "done" if finished.status == 0 else f"FAILED ({ending(finished)})"
         self._write(f"[{done}/{self._total}] {finished.job.name}: {word}")
+        self.close()
+
+    def again(self, finished: Finished) -> None:
+        """Say that a job has ended and is tried again."""
+        self._write(
+            f"{finished.job.name}: {ending(finished)}: {last_words(finished.job.log)}; again"
+        )
         self.close()
 
     def _write(self, text: str) -> None:
@@ -61,16 +75,31 @@ class Progress:
             self._width = 0
 
 
-def _tail_progress(log: Path, repeats: int) -> str:
-    """The last progress bar in a child's log, in words."""
+@dataclass(frozen=True)
+class Bar:
+    """The last progress bar in a log. left: time, as tqdm writes it. unit: what is counted."""
+
+    done: int
+    total: int
+    left: str
+    unit: str
+
+
+def last_bar(log: Path, repeats: int) -> Bar | None:
+    """The last progress bar in a log; None if there is none yet."""
     found = _BAR.findall(_tail(log))
     if not found:
-        return "starting"
+        return None
     label, done, total, left = (part.decode("utf-8", "replace").strip() for part in found[-1])
-    if "generate" in label and int(total) % repeats == 0:
-        done, total = str(int(done) // repeats), str(int(total) // repeats)
+    each = repeats if "generate" in label and int(total) % repeats == 0 else 1
     unit = "questions" if label else "questions prepared"
-    return f"{done}/{total} {unit}, {left} left"
+    return Bar(int(done) // each, int(total) // each, left, unit)
+
+
+def described(log: Path, repeats: int) -> str:
+    """The last progress bar in a log, in words."""
+    bar = last_bar(log, repeats)
+    return f"{bar.done}/{bar.total} {bar.unit}, {bar.left} left" if bar else "starting"
 
 
 def _tail(log: Path) -> bytes:
@@ -83,9 +112,13 @@ def _tail(log: Path) -> bytes:
         return b""
 
 
-def ending(status: int) -> str:
-    """How a process ended, in words."""
-    return f"exit {status}" if status >= 0 else f"killed by signal {-status}"
+def ending(finished: Finished) -> str:
+    """How a job ended, in words."""
+    if finished.why:
+        return finished.why
+    # A shell says 128 + n for a child that signal n has killed.
+    signal = -finished.status if finished.status < 0 else finished.status - 128
+    return f"killed by signal {signal}" if 0 < signal < 65 else f"exit {finished.status}"
 
 
 def last_words(log: Path) -> str:

@@ -7,16 +7,31 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from cod_harness.errors import InputError
 from cod_harness.harness.capture import guards, record
 from cod_harness.harness.capture.flags import CaptureOptions
+from cod_harness.harness.capture.shards import (
+    AllAnswered,
+    Kept,
+    Merge,
+    ShardRun,
+    shard_file,
+    shard_folder,
+)
 from cod_harness.harness.sampling.journal import Journal
 from cod_harness.harness.sampling.repeated import repeated_requests
-from cod_harness.harness.scoring.responses import answered, gathered, tasks_in
+from cod_harness.harness.sampling.stages import further_questions
+from cod_harness.harness.scoring.responses import (
+    answered,
+    doc_hash,
+    gathered,
+    occurrence_names,
+    tasks_in,
+)
 from cod_harness.ladder.groups import pooled_groups
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.read_ladder import read_ladder
@@ -42,8 +57,8 @@ class Capture:
     """One harness run, watched from its start to its files.
 
     The hooks call, in this order: `intake` (arguments known, no model loaded), `tracking` (where
-    results go), `evaluate` (in place of the harness's), `saved` (results are on disk). Then the
-    command line calls `finish`.
+    results go), `evaluate` (in place of the harness's), `evaluated` (its results, model and machine
+    told in them), `saved` (results are on disk). Then the command line calls `finish`.
 
     Faults of the user found before a model answers are raised (InputError); later ones, and
     faults of ours, are kept until `finish`, so that the harness's own results are always written.
@@ -67,6 +82,8 @@ class Capture:
         self._captured: record.Record | None = None
         self._journal: Journal | None = None
         self._follow_up = follow_up if options.forecast else None
+        self._shard = ShardRun(options.shard) if options.shard else None
+        self._merge: Merge | None = None
 
     # -- before the run ---------------------------------------------------------------------
 
@@ -89,6 +106,22 @@ class Capture:
             )
             for note in self._others.notes:
                 _say(note)
+        if self.options.merge:
+            self._merge = Merge(Kept.read(self._shard_folder(), self.options.merge))
+
+    def _shard_folder(self) -> Path:
+        if self.folder is None or self._entry is None:
+            raise InputError("shards are kept under --output_path: name one")
+        return shard_folder(self.folder, *self._named(), self.options.request)
+
+    def _named(self) -> tuple[str, str]:
+        assert self._entry is not None
+        return self._entry[0].name, self._entry[1]
+
+    def model(self) -> Any:
+        """The model of a merge: what its shards have kept."""
+        assert self._merge is not None
+        return self._merge.model()
 
     def tracking(self, tracker: Any) -> None:
         """The harness's EvaluationTracker: it knows the output path, later the date."""
@@ -114,12 +147,43 @@ class Capture:
         tasks = tasks_in(arguments["task_dict"])
         self._prepare(tasks, arguments)
         self.started = True
-        keep = self._open_journal if self.options.journal and self.folder else None
-        with repeated_requests(lm, keep, self.options.n_max) as self._journal:
+        if self._merge is not None:
+            self._merge.watch(tasks)
             results = original()
+        else:
+            keep = self._open_journal if self.options.journal and self.folder else None
+            with repeated_requests(lm, keep, self.options.n_max) as self._journal:
+                if self._shard is not None:
+                    self._answer_only(self._shard, lm, tasks, original)
+                    return {}
+                results = original()
         with self._kept("scoring the repeats"):
             self._collect(lm, tasks, results)
         return results
+
+    def _answer_only(
+        self, shard: ShardRun, lm: Any, tasks: Mapping[str, Any], original: Callable[[], Any]
+    ) -> None:
+        if lm.world_size > 1:
+            raise InputError("--cod-shard: for one process; leave the launcher or it out")
+        shard.watch(tasks)
+        with suppress(AllAnswered):
+            original()
+
+    def evaluated(self, results: Any) -> Any:
+        """What `simple_evaluate` returns; None, which the harness writes nowhere, for a shard."""
+        if self._merge is not None:
+            return self._merge.finished(results, self._tracker)
+        if self._shard is None:
+            return results
+        rung, checkpoint = self._named()
+        path = shard_file(self._shard_folder(), self._shard.part)
+        about = {"rung": rung, "checkpoint": checkpoint, "request": dict(self.options.request)}
+        self._shard.keep(path, about, results, self._tracker)
+        if self._journal is not None:
+            self._journal.remove()
+        _say(f"answers of shard {self._shard.part} kept in {path}")
+        return None
 
     def _prepare(self, tasks: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
         if self._entry is None:  # simple_evaluate was not seen: called some other way
@@ -132,15 +196,32 @@ class Capture:
             guards.check_task(
                 name, task, self.options, bool(arguments.get("cache_requests")), self._use_cache
             )
-        if self.options.allow_mismatch:
-            return
-        settings = {
-            "rung": self._entry[0].name,
-            "tasks": {name: record.task_settings(task) for name, task in tasks.items()},
-        }
-        guards.check_settings(settings, self._others)
+        if not self.options.allow_mismatch:
+            settings = {
+                "rung": self._entry[0].name,
+                "tasks": {name: record.task_settings(task) for name, task in tasks.items()},
+            }
+            guards.check_settings(settings, self._others)
         for name, task in tasks.items():
-            guards.after_building(task, functools.partial(self._compare_prompts, name, task))
+            guards.after_building(task, functools.partial(self._requests_built, name, task))
+
+    def _requests_built(self, name: str, task: Any) -> None:
+        if not self.options.allow_mismatch:
+            self._compare_prompts(name, task)
+        if self.options.further and task.OUTPUT_TYPE == "generate_until":
+            self._ask_further(name, task)
+
+    def _ask_further(self, name: str, task: Any) -> None:
+        """More samples for the questions that the other rungs' rates leave in doubt."""
+        assert self._entry is not None
+        if self.folder is None:
+            raise InputError("--cod-further: name the --output_path of the first stage")
+        chosen = further_questions(self.folder, self.ladder, self._entry[0], name, self.options)
+        names = occurrence_names(doc_hash(instance.doc) for instance in task.instances)
+        for instance, question in zip(task.instances, names, strict=True):
+            if question in chosen:
+                instance.repeats = self.options.most
+        _say(f"task {name}: {len(chosen)} questions get {self.options.most} samples")
 
     def _compare_prompts(self, name: str, task: Any) -> None:
         for note in guards.check_prompts(name, task, self._others):
@@ -151,8 +232,10 @@ class Capture:
         assert self._entry is not None
         assert self.folder is not None
         model, checkpoint = self._entry
-        request = self.options.request or {"model": self._names}
-        return Journal(self.folder, model.name, checkpoint, dict(request), rank)
+        request: dict[str, Any] = dict(self.options.request or {"model": self._names})
+        if self._shard is not None:
+            request["shard"] = str(self._shard.part)
+        return Journal(self.folder, model.name, checkpoint, request, rank)
 
     def _collect(self, lm: Any, tasks: Mapping[str, Any], results: Any) -> None:
         """Score on the first process and put the `cod` key into the results."""
@@ -208,7 +291,11 @@ class Capture:
                 folder = folder / str(tracker.general_config_tracker.model_name_sanitized)
             path = folder / f"{PASSRATES_PREFIX}{date}{PASSRATES_SUFFIX}"
             self.store = write_passrates(path, captured.frame(), captured.settings())
-            if self._journal is not None:
+            if self._journal is None:
+                pass
+            elif self.options.most and not self.options.further:
+                self._journal.close()  # the second stage begins with these
+            else:
                 self._journal.remove()
         if self.store is not None and self.folder is not None and self._follow_up is not None:
             with self._kept("logging the forecast to the tracker", "the files are not affected"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cod_harness.arguments import ArgumentParser
 from cod_harness.errors import InputError
+from cod_harness.harness.capture.shards import Share, share
 from cod_harness.harness.sampling.grouped_api import N_MAX
 
 _MODEL = frozenset({"--model", "-M", "--model_args", "-a"})
@@ -49,15 +50,20 @@ class CaptureOptions:
     ladder: the ladder file. rung: name of the ladder entry this run measures; None means it is
     inferred from the model's name. checkpoint: name of a neighbouring checkpoint of that rung, ''
     for the rung itself. repeats: samples per question for every generating task; None leaves the
-    task's own. n_max: most samples in one request, 1 for one by one. journal: whether samples are
-    kept as they arrive. metrics: task -> (filter, metric) that counts as correct. request: what
-    the run measures, as typed (see `request_of`).
+    task's own. most: samples that some questions get in the end, after `repeats` for all; further:
+    whether this is the run that asks for those. n_max: most samples in one request, 1 for one by
+    one. journal: whether samples are kept as they arrive. metrics: task -> (filter, metric) that
+    counts as correct. request: what the run measures, as typed (see `request_of`). shard: the
+    share of the questions that this run answers and keeps unscored; merge: the number of shards
+    that it scores, asking no model.
     """
 
     ladder: Path
     rung: str | None = None
     checkpoint: str = ""
     repeats: int | None = None
+    most: int | None = None
+    further: bool = False
     metrics: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     allow_fractional: bool = False
     allow_mismatch: bool = False
@@ -65,6 +71,8 @@ class CaptureOptions:
     include_only: bool = False
     n_max: int = N_MAX
     journal: bool = True
+    shard: Share | None = None
+    merge: int = 0
     request: Mapping[str, list[str]] = field(default_factory=dict)
 
 
@@ -79,7 +87,15 @@ def parser() -> argparse.ArgumentParser:
         "--cod-checkpoint", metavar="NAME", default="", help="neighbouring checkpoint of the rung"
     )
     group.add_argument(
-        "--cod-repeats", metavar="K", help="samples per question for every generating task"
+        "--cod-repeats",
+        metavar="K[:MOST]",
+        help="samples per question for every generating task; with MOST, that many in the end for "
+        "questions in doubt on the largest rungs (see --cod-further)",
+    )
+    group.add_argument(
+        "--cod-further",
+        action="store_true",
+        help="the second stage of --cod-repeats K:MOST, once every rung has its K samples",
     )
     group.add_argument(
         "--cod-n-max",
@@ -117,6 +133,14 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="know the tasks of --include_path alone; saves reading the harness's own, 10 s a run",
     )
+    group.add_argument(
+        "--cod-shard",
+        metavar="I/N",
+        help="answer shard I of N only and keep that beside OUT's models",
+    )
+    group.add_argument(
+        "--cod-merge", metavar="N", help="ask no model: score the N shards that runs have kept"
+    )
     return flags
 
 
@@ -134,12 +158,23 @@ def take(argv: Sequence[str]) -> tuple[CaptureOptions, list[str]]:
     if not ours.cod:
         raise InputError("--cod LADDER.yaml is missing: it names the ladder this run belongs to")
     metrics = dict(metric_choice(text) for text in ours.cod_metric)
-    repeats = repeats_of(ours.cod_repeats, "--cod-repeats") if ours.cod_repeats else None
+    repeats, most = stages_of(ours.cod_repeats, "--cod-repeats")
+    if ours.cod_further and most is None:
+        raise InputError("--cod-further: say in which stages, as in --cod-repeats 16:100")
+    if ours.cod_shard and ours.cod_merge:
+        raise InputError("--cod-shard and --cod-merge: a run does one or the other")
+    if most and (ours.cod_shard or ours.cod_merge):
+        raise InputError(
+            f"--cod-repeats {ours.cod_repeats}: draws in stages are not made in shards; leave one "
+            "out"
+        )
     options = CaptureOptions(
         ladder=Path(ours.cod),
         rung=ours.cod_rung,
         checkpoint=ours.cod_checkpoint,
         repeats=repeats,
+        most=most,
+        further=ours.cod_further,
         metrics=metrics,
         allow_fractional=ours.cod_allow_fractional,
         allow_mismatch=ours.cod_allow_mismatch,
@@ -147,7 +182,9 @@ def take(argv: Sequence[str]) -> tuple[CaptureOptions, list[str]]:
         include_only=ours.cod_include_only,
         n_max=repeats_of(ours.cod_n_max, "--cod-n-max"),
         journal=not ours.cod_no_journal,
-        request=request_of(rest, repeats, metrics),
+        shard=share(ours.cod_shard) if ours.cod_shard else None,
+        merge=repeats_of(ours.cod_merge, "--cod-merge", "shards") if ours.cod_merge else 0,
+        request=request_of(rest, ours.cod_repeats, metrics),
     )
     return options, rest
 
@@ -155,18 +192,21 @@ def take(argv: Sequence[str]) -> tuple[CaptureOptions, list[str]]:
 def from_environment(environ: Mapping[str, str]) -> CaptureOptions:
     """Options for the plug-in form: COD_LADDER, COD_RUNG, COD_CHECKPOINT, COD_REPEATS, COD_N_MAX.
 
-    COD_METRIC holds choices separated by commas; COD_ALLOW_FRACTIONAL and COD_ALLOW_MISMATCH are
-    set to 1. Raises InputError where COD_LADDER is missing or a value is malformed.
+    COD_METRIC holds choices separated by commas; COD_FURTHER, COD_ALLOW_FRACTIONAL and
+    COD_ALLOW_MISMATCH are set to 1. Raises InputError where COD_LADDER is missing or a value is
+    malformed.
     """
     if not environ.get("COD_LADDER"):
         raise InputError("COD_LADDER is not set: it names the ladder file this run belongs to")
-    repeats = environ.get("COD_REPEATS")
+    repeats, most = stages_of(environ.get("COD_REPEATS"), "COD_REPEATS")
     choices = [text for text in environ.get("COD_METRIC", "").split(",") if text]
     return CaptureOptions(
         ladder=Path(environ["COD_LADDER"]),
         rung=environ.get("COD_RUNG") or None,
         checkpoint=environ.get("COD_CHECKPOINT", ""),
-        repeats=repeats_of(repeats, "COD_REPEATS") if repeats else None,
+        repeats=repeats,
+        most=most,
+        further=environ.get("COD_FURTHER") == "1",
         metrics=dict(metric_choice(text) for text in choices),
         n_max=repeats_of(environ["COD_N_MAX"], "COD_N_MAX") if "COD_N_MAX" in environ else N_MAX,
         allow_fractional=environ.get("COD_ALLOW_FRACTIONAL") == "1",
@@ -174,11 +214,24 @@ def from_environment(environ: Mapping[str, str]) -> CaptureOptions:
     )
 
 
-def repeats_of(text: str, where: str) -> int:
-    """A number of samples per question, 1 or more."""
+def repeats_of(text: str, where: str, what: str = "samples") -> int:
+    """A number of samples per question, or of something else: 1 or more."""
     if not text.isdigit() or int(text) < 1:
-        raise InputError(f"{where} {text}: a whole number of samples, 1 or more, is needed")
+        raise InputError(f"{where} {text}: a whole number of {what}, 1 or more, is needed")
     return int(text)
+
+
+def stages_of(text: str | None, where: str) -> tuple[int | None, int | None]:
+    """``16:100`` -> (16, 100); ``16`` -> (16, None)."""
+    if not text:
+        return None, None
+    first, colon, most = text.partition(":")
+    repeats = repeats_of(first, where)
+    if not colon:
+        return repeats, None
+    if repeats_of(most, where) <= repeats:
+        raise InputError(f"{where} {text}: the second number must be above the first")
+    return repeats, int(most)
 
 
 def metric_choice(text: str) -> tuple[str, tuple[str, str]]:
@@ -194,7 +247,7 @@ def metric_choice(text: str) -> tuple[str, tuple[str, str]]:
 
 
 def request_of(
-    rest: Sequence[str], repeats: int | None, metrics: Mapping[str, tuple[str, str]]
+    rest: Sequence[str], repeats: str | None, metrics: Mapping[str, tuple[str, str]]
 ) -> dict[str, list[str]]:
     """What a run measures, apart from the place: its tasks, its settings, and by what model.
 

@@ -7,6 +7,7 @@ Until 0.4.13 the harness has no hooks of its own; what is replaced here, for the
 - `EvaluationTracker.__init__` and `.save_results_aggregated`: for the output path and the date.
 - `TaskManager.__init__`: to find the configurations that ship by name; with `--cod-include-only` to
   leave the harness's own tasks unread instead.
+- `registry.get_model`, for a merge of shards alone: their answers stand in the model's place.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def install(capture: Capture, undo: ExitStack | None = None) -> None:
         _replace(stack, evaluator, "simple_evaluate", simple)
     if hasattr(EvaluationTracker, "save_results_aggregated"):
         _watch_tracker(stack, capture, EvaluationTracker)
+    if capture.options.merge:
+        _stand_in(stack, capture)
     if capture.options.include_only:
         _leave_defaults_out(stack)
     else:
@@ -76,7 +79,7 @@ def _watched_simple(capture: Capture, original: Callable[..., Any]) -> Callable[
         except TypeError:  # the harness's own complaint says it best
             return original(*args, **kwargs)
         capture.intake(arguments)
-        return original(*args, **kwargs)
+        return capture.evaluated(original(*args, **kwargs))
 
     return simple_evaluate
 
@@ -97,6 +100,19 @@ def _watch_tracker(stack: ExitStack, capture: Capture, tracker: Any) -> None:
 
     _replace(stack, tracker, "__init__", __init__)
     _replace(stack, tracker, "save_results_aggregated", save_results_aggregated)
+
+
+def _stand_in(stack: ExitStack, capture: Capture) -> None:
+    from lm_eval.api import registry
+
+    class StandIn:
+        @staticmethod
+        def create_from_arg_string(*_: Any, **__: Any) -> Any:
+            return capture.model()
+
+        create_from_arg_obj = create_from_arg_string
+
+    _replace(stack, registry, "get_model", lambda name: StandIn)
 
 
 def _leave_defaults_out(stack: ExitStack) -> None:

@@ -20,10 +20,9 @@ from cod_harness.harness.scoring.responses import (
     question_names,
 )
 from cod_harness.ladder.manifest import Ladder, Model
+from cod_harness.ladder.store import COPIES
 
 SCHEMA = "cod-run/1"
-# All responses of so large a share of documents the same: no sampling took place.
-_CLONES = 0.98
 
 
 @dataclass
@@ -78,7 +77,7 @@ class Record:
         rates = scoring.analytic_rates(name, task, documents)
         first = task._filters[0].name
         correct = Correct(first, "acc", "analytic")
-        self._keep(name, correct, documents, rates, [float("nan")] * len(rates), 0)
+        self._keep(name, correct, documents, rates, [float("nan")] * len(rates), [0] * len(rates))
         about = {"filter": first, "metric": "acc", "chosen_by": "analytic", "repeats": 0}
         about["rate"] = float(np.mean(rates))
         if task.OUTPUT_TYPE == "multiple_choice":
@@ -94,19 +93,29 @@ class Record:
         choice: tuple[str, str] | None,
         results: Mapping[str, Any],
     ) -> dict[str, Any]:
-        scored = scoring.score(name, task, documents, choice, self.options.allow_fractional)
-        repeats = scored.scores.shape[1]
-        correct = scored.correct
-        self._keep(
-            name, correct, documents, scored.scores.mean(axis=1), scored.scores.sum(axis=1), repeats
-        )
+        # Draws may differ from question to question; those of equal number are scored together.
+        draws = np.array([document.repeats for document in documents])
+        right, first = np.zeros(len(documents)), np.zeros(len(documents))
+        agreeing: int | None = 0
+        for number in np.unique(draws):
+            rows = np.flatnonzero(draws == number)
+            some = [documents[row] for row in rows]
+            scored = scoring.score(name, task, some, choice, self.options.allow_fractional)
+            right[rows], first[rows] = scored.scores.sum(axis=1), scored.scores[:, 0]
+            agreeing = (
+                None if scored.agreeing is None or agreeing is None else agreeing + scored.agreeing
+            )
+        correct, repeats = scored.correct, int(draws.min())
+        self._keep(name, correct, documents, right / draws, right, draws)
         about = {
             "filter": correct.filter,
             "metric": correct.metric,
             "chosen_by": correct.source,
             "repeats": repeats,
-            "rate": float(scored.scores.mean()),
+            "rate": float((right / draws).mean()),
         }
+        if draws.max() > repeats:
+            about |= {"most_repeats": int(draws.max()), "samples": int(draws.sum())}
         if repeats == 1:
             self.warnings.append(
                 f"task {name}: one response a question: each pass rate is 0 or 1; "
@@ -114,20 +123,20 @@ class Record:
             )
         else:
             about["identical_share"] = identical_share(documents)
-            if about["identical_share"] >= _CLONES:
+            if about["identical_share"] >= COPIES:
                 self.warnings.append(
                     f"WARNING: task {name}: all {repeats} repeats are identical on "
                     f"{about['identical_share']:.0%} of documents. No sampling took place: a "
                     "server that honours the fixed seed an API model sends (1234) returns the "
-                    "same answer every time, and so does a cache. These are not pass rates."
+                    "same answer every time, and so does a cache. They count as one sample."
                 )
-        if scored.agreeing is not None:
-            about["same_answer"] = scored.agreeing
-            about |= self._compared(name, correct, float(scored.scores[:, 0].mean()), results)
-            if scored.agreeing < len(documents):
+        if agreeing is not None:
+            about["same_answer"] = agreeing
+            about |= self._compared(name, correct, float(first.mean()), results)
+            if agreeing < len(documents):
                 self.warnings.append(
                     f"WARNING: task {name}: the first repeat's filtered answer is the harness's "
-                    f"own on only {scored.agreeing} of {len(documents)} documents"
+                    f"own on only {agreeing} of {len(documents)} documents"
                 )
         return about
 
@@ -154,11 +163,11 @@ class Record:
         documents: Sequence[Answered],
         rates: Any,
         n_correct: Any,
-        n_samples: int,
+        n_samples: Any,
     ) -> None:
         questions = question_names(documents)
-        for question, document, rate, count in zip(
-            questions, documents, rates, n_correct, strict=True
+        for question, document, rate, count, draws in zip(
+            questions, documents, rates, n_correct, n_samples, strict=True
         ):
             self.rows.append(
                 {
@@ -167,7 +176,7 @@ class Record:
                     "model": self.entry.name,
                     "checkpoint": self.checkpoint,
                     "n_correct": float(count),
-                    "n_samples": n_samples,
+                    "n_samples": int(draws),
                     "rate": float(rate),
                     "doc_hash": document.doc_hash,
                     "prompt_hash": document.prompt_hash,
@@ -216,6 +225,7 @@ class Record:
             "warnings": self.warnings,
             "request": dict(self.options.request),
             "complete": self.complete,
+            "further": self.options.further,
             "lm_eval": version_of("lm_eval"),
             "cod_harness": version_of("cod-harness"),
         }

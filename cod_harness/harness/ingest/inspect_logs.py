@@ -5,68 +5,52 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from cod_harness.errors import InputError
 from cod_harness.harness.capture.flags import CaptureOptions
-from cod_harness.harness.capture.guards import choice_for, rung_of
+from cod_harness.harness.ingest.readers import Asked, LogRates
 from cod_harness.harness.scoring.correctness import passed
-from cod_harness.ladder.manifest import Ladder
-
-Key = tuple[str, str, str]
-"""Model, checkpoint, task."""
 
 
-@dataclass
-class LogRates:
-    """Pass rates of one log: the rows of the table, and the run's settings as stores hold them."""
+class InspectReader:
+    """Reader of Inspect's logs (`readers.Reader`)."""
 
-    path: Path
-    key: Key
-    date: str
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    about: dict[str, Any] = field(default_factory=dict)
-    unscored: int = 0
+    patterns = ("*.eval",)
 
-
-def log_rates(
-    paths: Sequence[Path], ladder: Ladder, options: CaptureOptions, notes: list[str]
-) -> list[LogRates]:
-    """The newest log of each model and task; what is set aside is said in ``notes``.
-
-    Raises InputError where Inspect is not installed, or a file is no log of its.
-    """
-    newest: dict[Key, LogRates] = {}
-    for path in paths:
-        try:
-            found = _of_one(path, ladder, options)
-        except _NotUsed as reason:
-            notes.append(f"{path}: not used: {reason}")
-            continue
-        older = newest.get(found.key)
-        if older is None or older.date <= found.date:
-            newest[found.key] = found
-        if older is not None:
-            stale = found if newest[found.key] is older else older
-            notes.append(f"{stale.path}: not used, {newest[found.key].path.name} is newer")
-    for found in newest.values():
-        if found.unscored:
-            notes.append(f"{found.path}: {found.unscored} epochs of samples without a score")
-    if paths:
-        questions = sum(len(found.rows) for found in newest.values())
-        notes.append(
-            f"{len(paths)} Inspect logs found, {len(newest)} used: {questions:,} questions"
+    def read(self, paths: Sequence[Path], asked: Asked) -> list[LogRates]:
+        """The pass rates in some logs. Raises InputError where Inspect is not installed."""
+        read: list[LogRates] = []
+        unscored: dict[Path, int] = {}
+        for path in paths:
+            try:
+                found, unscored[path] = _of_one(path, asked)
+            except _NotUsed as reason:
+                asked.leave(path, f": {reason}")
+                continue
+            read.append(found)
+        kept: list[LogRates] = asked.newest((found.capture, found) for found in read)
+        for found in kept:
+            if unscored[found.path]:
+                asked.notes.append(
+                    f"{found.path}: {unscored[found.path]} epochs of samples without a score"
+                )
+        questions = sum(len(found.frame) for found in kept)
+        asked.notes.append(
+            f"{len(paths)} Inspect logs found, {len(kept)} used: {questions:,} questions"
         )
-    return list(newest.values())
+        return kept
 
 
 class _NotUsed(Exception):
     """Why a log gives no pass rates; no reason to refuse the others of a folder."""
 
 
-def _of_one(path: Path, ladder: Ladder, options: CaptureOptions) -> LogRates:
+def _of_one(path: Path, asked: Asked) -> tuple[LogRates, int]:
+    """The rates of a log, and how many epochs of its samples have no score."""
     try:
         from inspect_ai.log import read_eval_log, read_eval_log_sample_summaries
     except ImportError:
@@ -86,15 +70,13 @@ def _of_one(path: Path, ladder: Ladder, options: CaptureOptions) -> LogRates:
     run = log.eval
     task = run.task.rsplit("/", 1)[-1]
     try:
-        model, checkpoint = rung_of(ladder, options, [f"pretrained={run.model}", run.model])
-        scorer, value = _scorer(task, samples, options)
-        rows, unscored = _rows(task, samples, scorer, value, options)
+        model, checkpoint = asked.entry(run.model)
+        scorer, value = _scorer(task, samples, asked)
+        rows, unscored = _rows(task, samples, scorer, value, asked.options)
     except InputError as refusal:
         raise _NotUsed(str(refusal)) from None
     metric = value or "value"
     epochs = max(row["n_samples"] for row in rows)
-    columns = {"task": task, "model": model.name, "checkpoint": checkpoint}
-    columns |= {"filter": scorer, "metric": metric}
     about = {
         "version": run.task_version,
         "filter": scorer,
@@ -104,18 +86,11 @@ def _of_one(path: Path, ladder: Ladder, options: CaptureOptions) -> LogRates:
         "questions": len(rows),
         "scored": f"{epochs} epochs a question, scores as logged by Inspect",
     }
-    settings = {"rung": model.name, "checkpoint": checkpoint, "ladder": ladder.name}
-    return LogRates(
-        path,
-        (model.name, checkpoint, task),
-        str(run.created),
-        [{**columns, **row} for row in rows],
-        {**settings, "tasks": {task: about}},
-        unscored,
-    )
+    frame = pd.DataFrame(rows).assign(filter=scorer, metric=metric)
+    return LogRates(path, (model, checkpoint, task), str(run.created), frame, about), unscored
 
 
-def _scorer(task: str, samples: Sequence[Any], options: CaptureOptions) -> tuple[str, str]:
+def _scorer(task: str, samples: Sequence[Any], asked: Asked) -> tuple[str, str]:
     """The scorer that counts, and which of its values ("" where it gives only one)."""
     offered: Counter[tuple[str, str]] = Counter()
     for sample in samples:
@@ -123,7 +98,7 @@ def _scorer(task: str, samples: Sequence[Any], options: CaptureOptions) -> tuple
             values = list(score.value) if isinstance(score.value, dict) else [""]
             offered.update((name, str(value)) for value in values)
     names = [f"{name}/{value or 'value'}" for name, value in offered]
-    choice = choice_for(task, options)
+    choice = asked.choice(task)
     if choice is not None:
         wanted = (choice[0], "" if choice[1] == "value" else choice[1])
         if wanted not in offered:

@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from cod_harness.harness.ingest.lines import Sample
+from cod_harness.harness.scoring.analytic import choice_rate, text_rate
+from cod_harness.ladder.samples_log import Sample
 
 
 def is_analytic(first: Sample, choice: tuple[str, str] | None) -> bool:
@@ -31,12 +32,11 @@ def analytic_rate(sample: Sample) -> float | None:
     if len(lls) != len(known):
         return None
     if len(lls) == 1:
-        return math.exp(min(0.0, lls[0]))
+        return text_rate(lls[0])
     gold = _gold(sample, len(lls))
     if float(lls.index(max(lls)) in gold) != float(sample.get("acc", math.nan)):
         return None
-    weights = [math.exp(value - max(lls)) for value in lls]
-    return sum(weights[at] for at in gold) / sum(weights)
+    return choice_rate(lls, gold)
 
 
 def _loglikelihood(responses: Any) -> float | None:

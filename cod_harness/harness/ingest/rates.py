@@ -13,10 +13,10 @@ from cod_harness.errors import InputError
 from cod_harness.harness.capture.flags import CaptureOptions
 from cod_harness.harness.capture.guards import choice_for
 from cod_harness.harness.ingest.likelihoods import analytic_rate, is_analytic
-from cod_harness.harness.ingest.lines import CutOff, Sample, filters_in, first_sample, samples
 from cod_harness.harness.ingest.rescoring import Rescorer, TaskSource
 from cod_harness.harness.scoring.correctness import Correct, Pipeline, chosen, passed
 from cod_harness.harness.scoring.responses import occurrence_names
+from cod_harness.ladder.samples_log import CutOff, NoSample, Sample, SamplesLog, filters_in
 
 # Responses are scored in batches: enough for several processes, not so much that it fills memory.
 _BATCH_BYTES = 16 << 20
@@ -41,6 +41,13 @@ class SampleFile:
         """The task's configuration as the harness wrote it down; empty if unknown."""
         found = (self.results.get("configs") or {}).get(self.task)
         return found if isinstance(found, Mapping) else {}
+
+    @property
+    def filters(self) -> list[str]:
+        """The task's filters as its results tell them, in their order; none if unknown."""
+        scores = (self.results.get("results") or {}).get(self.task)
+        names = [str(key).partition(",") for key in scores] if isinstance(scores, Mapping) else []
+        return list(dict.fromkeys(name for _, comma, name in names if comma))
 
 
 @dataclass
@@ -85,19 +92,42 @@ def rates_of(
     Raises InputError naming file and line for what is no sample. A task that has no pass rates is
     told in `refusal`: it is no reason to refuse the others of a folder.
     """
+    log = SamplesLog(file.path)
+    first = log.first()
+    # Told by the run's results file the filters need not be looked for, and the log is read once.
+    if str(first["filter"]) in file.filters:
+        found = _read(file, log, first, file.filters, options, source, advance, processes)
+        if found.counts["used"] or found.refusal:
+            return found
+        log = SamplesLog(file.path)  # lines of the filter that counts were taken out
+    names = list(dict.fromkeys([*filters_in(file.path), str(first["filter"])]))
+    found = _read(file, log, first, names, options, source, advance, processes)
+    if not found.counts["used"] and not found.refusal:
+        raise NoSample(f"{file.path}: holds no samples; was the run broken off?")
+    return found
+
+
+def _read(
+    file: SampleFile,
+    log: SamplesLog,
+    first: Sample,
+    filters: list[str],
+    options: CaptureOptions,
+    source: TaskSource,
+    advance: Callable[[int], None],
+    processes: int | None,
+) -> FileRates:
+    """The rates of a log by one of these filters; no sample used where it has no line."""
     found = FileRates(file)
-    filters = filters_in(file.path)
-    first = first_sample(file.path)
-    names = list(dict.fromkeys([*filters, str(first["filter"])]))
     try:
-        reader = _Reader(found, first, names, options, source, processes)
-        others = sum(n for name, n in filters.items() if name != reader.correct.filter)
+        reader = _Reader(found, first, filters, options, source, processes)
+        reader.read(log, advance)
+        others = log.filters.total() - log.filters[reader.correct.filter]
         if others:
             found.counts[_OF_OTHERS] = others
-        reader.read(advance)
+    except NoSample:
+        raise
     except InputError as refusal:
-        if str(refusal).startswith(f"{file.path}: "):
-            raise
         found.refusal = str(refusal)
     return found
 
@@ -167,14 +197,12 @@ class _Reader:
         self.rescorer = rescorer
         return both, reported
 
-    def read(self, advance: Callable[[int], None]) -> None:
+    def read(self, log: SamplesLog, advance: Callable[[int], None]) -> None:
         found, path = self.found, self.found.file.path
         seen: set[tuple[str, str]] = set()
-        lines = samples(path, self.correct.filter, advance)
         try:
-            for number, size, sample in lines:
+            for number, size, sample in log.samples(self.correct.filter, advance):
                 if str(sample["filter"]) != self.correct.filter:
-                    found.counts[_OF_OTHERS] += 1
                     continue
                 key = (str(sample.get("doc_id")), str(sample["doc_hash"]))
                 if key in seen and "doc_id" in sample:
@@ -187,9 +215,8 @@ class _Reader:
             found.counts["cut off"] += 1
             found.notes.append(f"{path}: line {cut.line} is cut off; the lines before it are used")
         self._flush()
-        if not self.columns["rate"]:
-            raise InputError(f"{path}: holds no samples; was the run broken off?")
-        self._finish()
+        if self.columns["rate"]:
+            self._finish()
 
     def _take(self, number: int, size: int, sample: Sample) -> None:
         columns = self.columns

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from cod_harness.errors import InputError
-from cod_harness.harness.ingest.lines import Sample
 from cod_harness.harness.scoring import programs
 from cod_harness.harness.scoring import repeats as scoring
 from cod_harness.harness.scoring.correctness import Pipeline
 from cod_harness.harness.scoring.responses import Answered
 from cod_harness.harness.scoring.task_source import definition, named
+from cod_harness.harness.scoring.vetting import CONSENT_FLAG, unvetted
+from cod_harness.ladder.samples_log import Sample
 from cod_harness.task_folder import task_folder
 
 # What a task is told about its data: one split, with the file's first document in it.
@@ -53,10 +54,12 @@ class TaskSource:
 
     folders: looked through before the harness's own tasks. run_code: the user's consent to run
     programs out of responses; the harness's own (HF_ALLOW_CODE_EVAL=1) is needed as well.
+    task_code: consent to run definitions' Python on the samples, also where nobody vetted it.
     """
 
     folders: Sequence[Path] = ()
     run_code: bool = False
+    task_code: bool = False
 
     def rebuilt(self, name: str, document: Any) -> Any:
         """The task called `name`, ready to score documents like this one.
@@ -70,6 +73,13 @@ class TaskSource:
                 "--include_path"
             )
         _check_installed()
+        unknown = "" if self.task_code else unvetted(path)
+        if unknown:
+            raise InputError(
+                f"{unknown}, and would see texts of the samples; if you trust {path} with them, "
+                f"add {CONSENT_FLAG}"
+            )
+        _use_sandboxed_templates()
         with _quiet():
             config = definition(path)
             if _runs_code(config) and not (self.run_code and programs.allowed()):
@@ -91,6 +101,20 @@ def _check_installed() -> None:
         import lm_eval.api.task  # noqa: F401
     except ImportError:
         raise InputError("lm-evaluation-harness is not installed here") from None
+
+
+def _use_sandboxed_templates() -> None:
+    """Templates of definitions reach nothing but their document."""
+    import lm_eval.utils
+    from jinja2.sandbox import SandboxedEnvironment
+
+    before = lm_eval.utils.env
+    if not isinstance(before, SandboxedEnvironment):
+        made = SandboxedEnvironment(loader=before.loader, undefined=before.undefined)
+        made.filters.update(before.filters)
+        made.keep_trailing_newline = before.keep_trailing_newline
+        made.trim_blocks, made.lstrip_blocks = before.trim_blocks, before.lstrip_blocks
+        lm_eval.utils.env = made
 
 
 def _runs_code(config: Mapping[str, Any]) -> bool:

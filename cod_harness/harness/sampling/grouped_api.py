@@ -78,7 +78,8 @@ class GroupedApi:
         some: dict[tuple[int, int], list[int]] = {}
         for at, (one, had) in enumerate(zip(asked, answers, strict=True)):
             if missing := one.count - len(had):
-                some.setdefault((len(had), min(missing, self._n_max)), []).append(at)
+                place = one.had + len(had)
+                some.setdefault((place, min(missing, self._n_max)), []).append(at)
         return some
 
     def _first(self, one: Repeated, calls: _Calls) -> list[str]:
@@ -86,17 +87,17 @@ class GroupedApi:
         size = min(one.count, self._n_max)
         choices: list[str] = []
         if size > 1:
-            choices = self._tried(one.request, size, calls)
+            choices = self._tried(one, size, calls)
             if len(choices) < size:
                 self._n_max = max(1, len(choices))
                 how = "one by one" if self._n_max == 1 else f"with n={self._n_max}"
                 say(f"the server answers n={size} with {len(choices)} choices; going on {how}")
         while len(choices) < 2:
-            choices += self._asked(one.request, 1, len(choices), calls)
+            choices += self._asked(one.request, 1, one.had + len(choices), calls)
         if len(set(choices)) > 1:
             return choices
         if self._n_max > 1:
-            another = self._asked(one.request, 1, len(choices), calls)
+            another = self._asked(one.request, 1, one.had + len(choices), calls)
             if another[0] != choices[0]:
                 say(f"the server gives copies for n={size}; going on one by one")
                 self._n_max = 1
@@ -122,10 +123,10 @@ class GroupedApi:
                 "repeats; turn off the server's cache of answers, or its fixed seed or temperature"
             )
 
-    def _tried(self, request: Any, size: int, calls: _Calls) -> list[str]:
+    def _tried(self, one: Repeated, size: int, calls: _Calls) -> list[str]:
         """What the server gives for n=size; none where it refuses such a request."""
         try:
-            return self._asked(request, size, 0, calls)
+            return self._asked(one.request, size, one.had, calls)
         except Exception as error:
             status = getattr(error, "status", None)  # aiohttp's, else that of `requests`
             status = status or getattr(getattr(error, "response", None), "status_code", None)

@@ -92,16 +92,11 @@ class Journal:
                 whole += len(line)
         return whole
 
-    def taken(self, key: Key, count: int) -> list[str] | None:
-        """`count` recorded responses, each handed out once; None where there are fewer.
-
-        All or none: a backend with a seed of its own would begin the question's samples again.
-        """
+    def taken(self, key: Key, most: int) -> list[str]:
+        """Up to so many of the recorded responses, each handed out once."""
         found = self._found.get(key, [])
-        if len(found) < count:
-            return None
-        self._found[key] = found[count:]
-        return found[:count]
+        self._found[key] = found[most:]
+        return found[:most]
 
     def add(self, key: Key, responses: Sequence[str]) -> None:
         """Keep responses. A full disk ends the journal, not the run."""

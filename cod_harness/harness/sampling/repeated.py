@@ -24,10 +24,15 @@ _WAVES = 20  # parts of a run of a model that does not
 
 @dataclass(frozen=True)
 class Repeated:
-    """A request of the harness (its Instance) and how many responses it wants."""
+    """A request of the harness (its Instance), and how many responses it wants.
+
+    had: responses that are there already. A backend whose samples follow from a seed must not
+    begin with those again.
+    """
 
     request: Any
     count: int
+    had: int = 0
 
 
 class Backend(Protocol):
@@ -46,9 +51,11 @@ class Cloned:
     wave: int | None = 0  # not known yet
 
     def __init__(self, lm: Any) -> None:
-        self._plain = lm.generate_until
+        self._lm, self._plain = lm, lm.generate_until
 
     def sample(self, asked: Sequence[Repeated], disable_tqdm: bool) -> list[list[str]]:
+        if hasattr(self._lm, "drawn"):  # our own model, whose samples follow from the prompt
+            self._lm.drawn = {one.request.args[0]: one.had for one in asked}
         clones = [one.request for one in asked for _ in range(one.count)]
         texts = iter(self._plain(clones, disable_tqdm=disable_tqdm))
         return [[next(texts) for _ in range(one.count)] for one in asked]
@@ -80,29 +87,33 @@ class RepeatedRequests:
         """Responses to requests of equal settings, from the journal and from the model."""
         keys = [key_of(*one.request.args[:2]) for one in asked]
         journal = self._journal
-        answers = [
-            journal.taken(key, one.count) if journal else None
+        had = [
+            journal.taken(key, one.count) if journal else []
             for key, one in zip(keys, asked, strict=True)
         ]
-        left = [at for at, texts in enumerate(answers) if texts is None]
-        if journal and len(left) < len(asked):
+        left = [at for at, one in enumerate(asked) if len(had[at]) < one.count]
+        if journal and any(had):
             say(
-                f"{len(asked) - len(left)} of {len(asked)} questions were answered before this run "
-                f"was stopped ({journal.path.name}); it goes on with the others"
+                f"{sum(map(len, had))} of {sum(one.count for one in asked)} samples are there from "
+                f"before ({journal.path.name}); going on with the others"
             )
             _reseed(journal.recorded)
+        answers = list(had)
         while left:
             wave = self._next_wave([asked[at] for at in left], len(asked))
             now, left = left[:wave], left[wave:]
-            part = [asked[at] for at in now]
+            part = [
+                Repeated(asked[at].request, asked[at].count - len(had[at]), len(had[at]))
+                for at in now
+            ]
             with _arriving(self._lm, journal, part, [keys[at] for at in now]) as arrived:
                 texts = self._backend.sample(part, disable_tqdm)
                 if arrived.any and self._backend.wave == 0:
                     self._backend.wave = None
                 arrived.rest(texts)
             for at, these in zip(now, texts, strict=True):
-                answers[at] = these
-        return [texts or [] for texts in answers]
+                answers[at] = had[at] + these
+        return answers
 
     def _next_wave(self, asked: Sequence[Repeated], of: int) -> int:
         """How many of the requests to ask for in the next call."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from cod_harness.errors import InputError
+from cod_harness.cores import cores
+from cod_harness.harness.forked import Ended, can_fork, forked
+from cod_harness.messages import say
 from cod_harness.progress import lasting_bar
 
 # Below this many seconds of scoring left, starting processes does not pay.
@@ -23,8 +20,6 @@ _CHUNK_SECONDS = 1.0
 # Processes that give nothing for this many seconds are stopped. Forking a process that runs threads
 # can, rarely, leave a lock taken for ever.
 _SILENCE = 300.0
-
-_inherited: Callable[[int], list[float]] | None = None
 
 
 def mapped(
@@ -38,8 +33,7 @@ def mapped(
     sizes: cost of each entry (answers to score), for the estimate of what is left. processes: at
     most so many; the number of cores if None; with a number there is no progress bar. The first
     entries run here; if the rest would take long and this system can fork, it runs in as many
-    processes as there are cores. Forked, since tasks seldom pickle; processes, not threads, since
-    some scorers set alarms, which only a main thread can.
+    processes as there are cores.
     """
     results: list[list[float] | None] = [None] * len(sizes)
     limit = cores() if processes is None else processes
@@ -55,7 +49,7 @@ def mapped(
             if spent < _JUDGED_AFTER:
                 continue
             second_per_answer = spent / max(1, sum(sizes[:done]))
-            if second_per_answer * sum(sizes[done:]) > WORTH_PROCESSES and _can_fork(limit):
+            if second_per_answer * sum(sizes[done:]) > WORTH_PROCESSES and can_fork(limit):
                 remaining = list(range(done, len(sizes)))
                 _in_processes(work, remaining, sizes, second_per_answer, results, bar, limit)
                 break
@@ -65,17 +59,6 @@ def mapped(
                 results[at] = work(at)
                 bar.update()
     return [result for result in results if result is not None]
-
-
-def cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _can_fork(limit: int) -> bool:
-    return limit > 1 and "fork" in multiprocessing.get_all_start_methods()
 
 
 def _in_processes(
@@ -91,34 +74,13 @@ def _in_processes(
 
     An InputError of the work is raised; any other trouble leaves the rest to the caller.
     """
-    global _inherited
-    _inherited = work
-    pool = ProcessPoolExecutor(limit, mp_context=multiprocessing.get_context("fork"))
+    chunks = _chunks(entries, sizes, second_per_answer)
     try:
-        chunks = _chunks(entries, sizes, second_per_answer)
-        open_futures = {pool.submit(_run_inherited, chunk): chunk for chunk in chunks}
-        while open_futures:
-            finished, _ = wait(open_futures, timeout=_SILENCE, return_when=FIRST_COMPLETED)
-            if not finished:
-                raise TimeoutError(f"no scores for {_SILENCE:.0f} s")
-            for future in finished:
-                for at, scores in zip(open_futures.pop(future), future.result(), strict=True):
-                    results[at] = scores
-                    bar.update()
-    except InputError:
-        raise
-    except (BrokenProcessPool, OSError, TypeError, AttributeError) as error:
-        print(f"cod-harness: scoring goes on in one process ({error!r})", file=sys.stderr)
-        for process in list((pool._processes or {}).values()):
-            process.terminate()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        _inherited = None
-
-
-def _run_inherited(chunk: Sequence[int]) -> list[list[float]]:
-    assert _inherited is not None
-    return [_inherited(at) for at in chunk]
+        for at, scores in forked(work, chunks, limit, silence=_SILENCE):
+            results[at] = scores
+            bar.update()
+    except (Ended, OSError, TypeError, AttributeError) as error:
+        say(f"scoring goes on in one process ({error!r})")
 
 
 def _chunks(

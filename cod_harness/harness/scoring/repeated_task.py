@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from lm_eval.api.task import ConfigurableTask
 
 from cod_harness.errors import InputError
 from cod_harness.harness.scoring import parallel
+from cod_harness.harness.scoring.analytic import choice_rate
 from cod_harness.harness.scoring.correctness import Pipeline, chosen, passed
 from cod_harness.harness.scoring.responses import doc_hash
 from cod_harness.harness.scoring.symbolic import remembered_symbols
@@ -120,9 +120,8 @@ class RepeatedTask(ConfigurableTask):  # type: ignore[misc,unused-ignore]
 
         scores = dict(super().process_results(doc, results))
         choices = list(self.doc_to_choice(doc))
-        lls = np.array([float(result[0]) for result in results[: len(choices)]])
-        weights = np.exp(lls - lls.max())
-        scores[PASS_RATE] = float(weights[gold_choices(self, doc, choices)].sum() / weights.sum())
+        lls = [float(result[0]) for result in results[: len(choices)]]
+        scores[PASS_RATE] = choice_rate(lls, gold_choices(self, doc, choices))
         return scores
 
 

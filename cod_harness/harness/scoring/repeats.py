@@ -9,7 +9,6 @@ distinct filtered answer once.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cod_harness.harness.scoring import parallel
+from cod_harness.harness.scoring.analytic import choice_rate, text_rate
 from cod_harness.harness.scoring.correctness import Correct, Pipeline, chosen, metric_of, passed
 from cod_harness.harness.scoring.responses import Answered
 from cod_harness.harness.scoring.symbolic import remembered_symbols
@@ -243,20 +243,16 @@ def _remembered_targets(task: Any, documents: Sequence[Answered]) -> Iterator[No
 def analytic_rates(name: str, task: Any, documents: Sequence[Answered]) -> list[float]:
     """Pass rates in [0, 1] that need no sampling (App. H; ours).
 
-    Multiple choice: softmax of the choices' log-likelihoods, at the gold choice, summed over gold
-    choices where there are several; lengths are not normalised away. One log-likelihood (lambada
-    and its like): exp of it, the chance of sampling exactly that text.
+    Multiple choice: `choice_rate`. One log-likelihood (lambada and its like): `text_rate`.
     """
     if task.OUTPUT_TYPE == "loglikelihood":
-        return [math.exp(min(0.0, _loglikelihoods(document)[0])) for document in documents]
+        return [text_rate(_loglikelihoods(document)[0]) for document in documents]
     rates = []
     for document in documents:
         choices = list(task.doc_to_choice(document.doc))
         # With mutual information, a second set of requests without the question follows.
-        lls = np.array(_loglikelihoods(document)[: len(choices)], dtype=float)
-        weights = np.exp(lls - lls.max())
-        gold = gold_choices(task, document.doc, choices)
-        rates.append(float(weights[gold].sum() / weights.sum()))
+        lls = _loglikelihoods(document)[: len(choices)]
+        rates.append(choice_rate(lls, gold_choices(task, document.doc, choices)))
     return rates
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
 
+from cod_harness.evaluation.records.backtest import Backtest
 from cod_harness.report.charts.parts import percent, percent_axis, rows_chart
 from cod_harness.report.charts.theme import colour, config
 
-Document = Mapping[str, Any]
 Chart = Any  # an Altair chart of any kind
 
 _ROW = 30  # height of a method's row
 
 
-def backtest_charts(document: Document) -> dict[str, Chart]:
+def backtest_charts(document: Backtest) -> dict[str, Chart]:
     """The charts that have something to show, by name."""
     charts = {
         "means": means_chart(document),
@@ -31,13 +30,13 @@ def backtest_charts(document: Document) -> dict[str, Chart]:
     }
 
 
-def means_chart(document: Document) -> Chart | None:
+def means_chart(document: Backtest) -> Chart | None:
     """Mean absolute error of each method, with how far chance alone moves it."""
     rows = [
-        {"method": name, "mean": _round(about["mean"]), "low": _round(about["mean_low"]),
-         "high": _round(about["mean_high"]), "n": about["n"], "max": _round(about["max"])}
-        for name, about in document["summary"].items()
-        if about["mean"] is not None
+        {"method": name, "mean": _round(about.mean), "low": _round(about.mean_low),
+         "high": _round(about.mean_high), "n": about.n, "max": _round(about.max)}
+        for name, about in document.summary.items()
+        if about.mean is not None
     ]  # fmt: skip
     if not rows:
         return None
@@ -53,16 +52,16 @@ def means_chart(document: Document) -> Chart | None:
                 alt.Tooltip(f"{key}:Q", format=".1f") for key in ("mean", "low", "high", "max")
             ), alt.Tooltip("n:Q", title="forecasts")],
         ),
-    ).properties(height=_ROW * len(document["summary"]))  # fmt: skip
+    ).properties(height=_ROW * len(document.summary))  # fmt: skip
 
 
-def errors_chart(document: Document) -> Chart | None:
+def errors_chart(document: Backtest) -> Chart | None:
     """Every single error, by method and verdict."""
     rows = [
-        {"method": row["method"], "error": _round(row["error"]), "task": row["task"],
-         "model": row["target"], "verdict": row["verdict"]}
-        for row in document["rows"]
-        if row["error"] is not None
+        {"method": row.method, "error": _round(row.error), "task": row.task,
+         "model": row.target, "verdict": row.verdict}
+        for row in document.rows
+        if row.error is not None
     ]  # fmt: skip
     if not rows:
         return None
@@ -78,19 +77,19 @@ def errors_chart(document: Document) -> Chart | None:
                 alt.Tooltip("error:Q", title="error (points)", format="+.1f"),
             ],
         )
-        .properties(height=_ROW * len(document["summary"]))
+        .properties(height=_ROW * len(document.summary))
     )
 
 
-def held_chart(document: Document) -> Chart | None:
+def held_chart(document: Backtest) -> Chart | None:
     """The first method's forecasts against what was measured, with their intervals."""
-    first = next(iter(document["summary"]))
+    first = document.methods[0]
     rows = [
-        {"task": row["task"], "model": row["target"], "verdict": row["verdict"],
-         "measured": percent(row["observed"]), "forecast": percent(row["forecast"]),
-         "low": percent(row["low"]), "high": percent(row["high"])}
-        for row in document["rows"]
-        if row["method"] == first and row["forecast"] is not None
+        {"task": row.task, "model": row.target, "verdict": row.verdict,
+         "measured": percent(row.observed), "forecast": percent(row.forecast),
+         "low": percent(row.low), "high": percent(row.high)}
+        for row in document.rows
+        if row.method == first and row.forecast is not None
     ]  # fmt: skip
     if not rows:
         return None
@@ -116,12 +115,12 @@ def held_chart(document: Document) -> Chart | None:
     ).properties(height=330)
 
 
-def tasks_chart(document: Document) -> Chart | None:
+def tasks_chart(document: Backtest) -> Chart | None:
     """Mean absolute error per task and method."""
     sums: dict[tuple[str, str], list[float]] = {}
-    for row in document["rows"]:
-        if row["error"] is not None:
-            sums.setdefault((row["task"], row["method"]), []).append(abs(row["error"]))
+    for row in document.rows:
+        if row.error is not None:
+            sums.setdefault((row.task, row.method), []).append(abs(row.error))
     if not sums:
         return None
     rows = [
@@ -130,7 +129,7 @@ def tasks_chart(document: Document) -> Chart | None:
     ]
     tasks = len({row["task"] for row in rows})
     base = rows_chart(rows).encode(
-        x=alt.X("method:N", title=None, sort=list(document["summary"]),
+        x=alt.X("method:N", title=None, sort=document.methods,
                 axis=alt.Axis(orient="top", labelAngle=0, labelOverlap=True)),
         y=alt.Y("task:N", title=None, axis=alt.Axis(labelLimit=160)),
         tooltip=[alt.Tooltip("task:N"), alt.Tooltip("method:N"),
@@ -148,12 +147,12 @@ def tasks_chart(document: Document) -> Chart | None:
     ).properties(height=max(26 * tasks, 60))
 
 
-def _methods(document: Document) -> Any:
+def _methods(document: Backtest) -> Any:
     return alt.Y(
         "method:N",
         title=None,
-        sort=list(document["summary"]),
-        scale=alt.Scale(domain=list(document["summary"])),
+        sort=document.methods,
+        scale=alt.Scale(domain=document.methods),
         axis=alt.Axis(grid=False, ticks=False, domain=False, labelFontSize=12),
     )
 

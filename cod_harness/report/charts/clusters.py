@@ -9,6 +9,7 @@ from typing import Any
 import altair as alt
 
 from cod_harness.evaluation.question_map import OUTLIER, ZERO
+from cod_harness.evaluation.records.forecast import ClusterSummary, TaskForecast, TaskSummary
 from cod_harness.report.charts.parts import (
     class_colours,
     compute_axis,
@@ -19,8 +20,6 @@ from cod_harness.report.charts.parts import (
 )
 from cod_harness.report.charts.theme import CLASSES
 
-Task = Mapping[str, Any]
-Entry = Mapping[str, Any]
 Chart = Any  # an Altair chart of any kind
 
 CLUSTERS_DRAWN = 30  # the largest of each kind
@@ -34,22 +33,22 @@ _PICKED = "picked == null || picked == datum.cluster"
 
 
 def clusters_chart(
-    task: Task, forecasts: Sequence[Entry], texts: Mapping[str, str]
+    task: TaskSummary, forecasts: Sequence[TaskForecast], texts: Mapping[str, str]
 ) -> Chart | None:
     """Mean pass rates of the clusters over the rungs, and their laws beyond."""
-    rungs = [rung["compute"] for rung in task["rungs"]]
-    if not task["clusters"] or len(rungs) < 2:
+    rungs = [rung.compute for rung in task.rungs]
+    if not task.clusters or len(rungs) < 2:
         return None
-    end = max([*rungs, *(entry["compute"] for entry in forecasts)])
+    end = max([*rungs, *(entry.compute for entry in forecasts)])
     points, lines = [], []
     for cluster in drawn_clusters(task):
         about = _about(cluster, texts)
         points += [
             {**about, "compute": flop, "rate": percent(rate)}
-            for flop, rate in zip(rungs, cluster["rates"], strict=False)
+            for flop, rate in zip(rungs, cluster.rates, strict=False)
         ]
         lines += [
-            {"cluster": cluster["id"], "kind": about["kind"], "size": cluster["size"],
+            {"cluster": cluster.id, "kind": about["kind"], "size": cluster.size,
              "compute": flop, "rate": rate}
             for flop, rate in _law(cluster, rungs, end)
         ]  # fmt: skip
@@ -93,13 +92,13 @@ def _lit(hover: Any, usual: float) -> Any:
     return picked.then(alt.value(usual)).otherwise(alt.value(0.08))
 
 
-def questions_chart(task: Task) -> Chart | None:
+def questions_chart(task: TaskSummary) -> Chart | None:
     """The difficulty map: how often questions are solved, and how much the larger rungs gain."""
-    picture = task.get("map")
-    if not picture or not picture["cells"]:
+    picture = task.map
+    if picture is None or not picture.cells:
         return None
-    step = picture["step"]
-    predictable = {cluster["id"]: cluster["predictable"] for cluster in task["clusters"]}
+    step = picture.step
+    predictable = {cluster.id: cluster.predictable for cluster in task.clusters}
     rows = [
         {
             "rate": round(100 * step * (across + 0.5), 2),
@@ -109,7 +108,7 @@ def questions_chart(task: Task) -> Chart | None:
             "kind": _kind(cluster, predictable),
             "n": count,
         }
-        for across, up, cluster, count in picture["cells"]
+        for across, up, cluster, count in picture.cells
     ]
     by_class = class_colours(list(CLASSES)).to_dict()
     return (
@@ -142,34 +141,36 @@ def questions_chart(task: Task) -> Chart | None:
     )  # fmt: skip
 
 
-def drawn_clusters(task: Task) -> list[Mapping[str, Any]]:
+def drawn_clusters(task: TaskSummary) -> list[ClusterSummary]:
     """The largest clusters of either kind: more lines than that show nothing."""
-    by_size = sorted(task["clusters"], key=lambda cluster: -cluster["size"])
-    kept = [one for one in by_size if one["predictable"]][:CLUSTERS_DRAWN]
-    return kept + [one for one in by_size if not one["predictable"]][:CLUSTERS_DRAWN]
+    by_size = sorted(task.clusters, key=lambda cluster: -cluster.size)
+    kept = [one for one in by_size if one.predictable][:CLUSTERS_DRAWN]
+    return kept + [one for one in by_size if not one.predictable][:CLUSTERS_DRAWN]
 
 
-def _about(cluster: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    kind = "predictable" if cluster["predictable"] else "non_extrapolatable"
-    law = ", ".join(f"{name} = {cluster[name]:.3g}" for name in "gabc" if cluster[name] is not None)
+def _about(cluster: ClusterSummary, texts: Mapping[str, str]) -> dict[str, Any]:
+    kind = "predictable" if cluster.predictable else "non_extrapolatable"
+    parameters = {"g": cluster.g, "a": cluster.a, "b": cluster.b, "c": cluster.c}
+    law = ", ".join(
+        f"{name} = {value:.3g}" for name, value in parameters.items() if value is not None
+    )
     return {
-        "cluster": cluster["id"],
-        "size": cluster["size"],
+        "cluster": cluster.id,
+        "size": cluster.size,
         "kind": CLASSES[kind][0],
         "law": law or "-",
-        "note": cluster["reason"] or "-",
-        "examples": " | ".join(texts.get(name, name) for name in cluster.get("examples", []))
-        or "-",
+        "note": cluster.reason or "-",
+        "examples": " | ".join(texts.get(name, name) for name in cluster.examples) or "-",
     }
 
 
 def _law(
-    cluster: Mapping[str, Any], rungs: Sequence[float], end: float
+    cluster: ClusterSummary, rungs: Sequence[float], end: float
 ) -> list[tuple[float, float | None]]:
     """The cluster's curve; its measured rates where it has no law."""
-    g, a, b, c = (cluster[name] for name in "gabc")
-    if None in (g, a, b, c):
-        return [(flop, percent(rate)) for flop, rate in zip(rungs, cluster["rates"], strict=False)]
+    if cluster.law is None:
+        return [(flop, percent(rate)) for flop, rate in zip(rungs, cluster.rates, strict=False)]
+    g, a, b, c = cluster.law
     low, high = math.log(min(rungs)), math.log(end)
     amounts = [math.exp(at) for at in spread(low, high)]
     return [

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cod_harness.errors import InputError
 from cod_harness.ladder.files import write_whole
-from cod_harness.report.charts.theme import COLOURS, concrete
-from cod_harness.report.page.page import charts_of
+from cod_harness.report.page.page import Document, charts_of
 
-_WIDTH = 640
 _SCALE = 2.0  # pixels of a PNG per unit
-
-Document = Mapping[str, Any]
 
 
 def write_charts(document: Document, folder: str | os.PathLike[str], kind: str) -> list[Path]:
     """Write each chart as `<task>_<chart>.<kind>`; files of an earlier time are replaced.
 
     Args:
-        document: a forecast or backtest document.
+        document: the record of a forecast or backtest.
         folder: made if it is missing.
         kind: "png" or "svg".
 
@@ -46,11 +40,9 @@ def picture(chart: Any, kind: str) -> bytes | str:
     """A chart as PNG bytes or SVG text, on white."""
     import vl_convert
 
-    spec = chart.to_dict(validate=False)
-    spec["width"] = _WIDTH
-    spec["background"] = COLOURS["card"][0]
-    spec["padding"] = 12
-    plain = json.loads(concrete(json.dumps(spec)))
+    from cod_harness.report.charts.standalone import specification
+
+    plain = specification(chart)
     if kind == "svg":
         return str(vl_convert.vegalite_to_svg(plain))
     return bytes(vl_convert.vegalite_to_png(plain, scale=_SCALE))

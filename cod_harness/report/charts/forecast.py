@@ -8,6 +8,7 @@ from typing import Any
 
 import altair as alt
 
+from cod_harness.evaluation.records.forecast import MapSummary, TaskForecast, TaskSummary
 from cod_harness.report.charts.clusters import clusters_chart, questions_chart
 from cod_harness.report.charts.parts import (
     class_colours,
@@ -20,15 +21,14 @@ from cod_harness.report.charts.parts import (
 )
 from cod_harness.report.charts.theme import CLASSES, colour, config
 
-Task = Mapping[str, Any]
-Entry = Mapping[str, Any]
 Chart = Any  # an Altair chart of any kind
 
 _HEIGHT = 270
+_SD_OF_90 = 1.645  # standard errors to either side that hold 90 %
 
 
 def task_charts(
-    task: Task, forecasts: Sequence[Entry], texts: Mapping[str, str] | None = None
+    task: TaskSummary, forecasts: Sequence[TaskForecast], texts: Mapping[str, str] | None = None
 ) -> dict[str, Chart]:
     """The charts of a benchmark that have something to show, by name.
 
@@ -52,23 +52,23 @@ def task_charts(
     }
 
 
-def accuracy_chart(task: Task, forecasts: Sequence[Entry]) -> Chart | None:
+def accuracy_chart(task: TaskSummary, forecasts: Sequence[TaskForecast]) -> Chart | None:
     """Accuracy against compute: rungs with error bars, forecast with its band, targets."""
-    rungs = [
+    rungs: list[dict[str, Any]] = [
         {
-            "compute": rung["compute"],
-            "accuracy": percent(rung["accuracy"]),
-            "low": percent(rung["accuracy"] - 1.645 * (rung["stderr"] or 0.0)),
-            "high": percent(rung["accuracy"] + 1.645 * (rung["stderr"] or 0.0)),
-            "model": rung["name"],
+            "compute": rung.compute,
+            "accuracy": percent(rung.accuracy),
+            "low": percent(rung.accuracy - _SD_OF_90 * (rung.stderr or 0.0)),
+            "high": percent(rung.accuracy + _SD_OF_90 * (rung.stderr or 0.0)),
+            "model": rung.name,
         }
-        for rung in task["rungs"]
-        if rung["accuracy"] is not None
+        for rung in task.rungs
+        if rung.accuracy is not None
     ]
     if not rungs:
         return None
-    course = task.get("curve") or {"method": "", "points": []}
-    first = course["method"] or (forecasts[0]["method"] if forecasts else "")
+    course = task.curve or None
+    first = course.method if course else forecasts[0].method if forecasts else ""
     band = [
         {
             "compute": flop,
@@ -76,19 +76,19 @@ def accuracy_chart(task: Task, forecasts: Sequence[Entry]) -> Chart | None:
             "low": percent(low),
             "high": percent(high),
         }
-        for flop, mean, low, high in course["points"]
+        for flop, mean, low, high in (course.points if course else ())
         if mean is not None
     ]
-    goals = [_goal(entry) for entry in forecasts if entry["mean"] is not None]
-    measured = list(
+    goals = [_goal(entry) for entry in forecasts if entry.mean is not None]
+    measured: list[dict[str, Any]] = list(
         {
-            entry["target"]: {
-                "compute": entry["compute"],
-                "accuracy": percent(entry["observed"]),
-                "model": entry["target"],
+            entry.target: {
+                "compute": entry.compute,
+                "accuracy": percent(entry.observed),
+                "model": entry.target,
             }
             for entry in forecasts
-            if entry["observed"] is not None
+            if entry.observed is not None
         }.values()
     )
     tops = [row["high"] for row in [*rungs, *band, *goals]] + [one["accuracy"] for one in measured]
@@ -127,24 +127,24 @@ def accuracy_chart(task: Task, forecasts: Sequence[Entry]) -> Chart | None:
     return alt.layer(*layers)
 
 
-def mapping_chart(task: Task, forecasts: Sequence[Entry]) -> Chart | None:
+def mapping_chart(task: TaskSummary, forecasts: Sequence[TaskForecast]) -> Chart | None:
     """From the predictable subset to the whole benchmark, with rungs, anchors and targets."""
-    mapping = task["mapping"]
+    mapping = task.mapping
     if not mapping:
         return None
-    rungs = {rung["name"] for rung in task["rungs"]}
+    rungs = {rung.name for rung in task.rungs}
     points = [
         {"subset": percent(subset), "full": percent(full), "model": name,
          "role": "rung" if name in rungs else "anchor"}
-        for subset, full, name in mapping["points"]
+        for subset, full, name in mapping.points
     ]  # fmt: skip
-    method = (task.get("curve") or {}).get("method")
+    method = task.curve.method if task.curve else None
     goals = [
-        {"subset": percent(entry["subset"]["mean"]), "full": percent(entry["mean"]),
-         "model": entry["target"], "role": "forecast"}
+        {"subset": percent(entry.subset.mean), "full": percent(entry.mean),
+         "model": entry.target, "role": "forecast"}
         for entry in forecasts
-        if entry["mean"] is not None and entry["subset"]["mean"] is not None
-        and entry["method"] == method
+        if entry.mean is not None and entry.subset.mean is not None
+        and entry.method == method
     ]  # fmt: skip
     x = percent_axis("subset", "accuracy on the predictable questions (%)", 100.0, alt.X)
     y = percent_axis("full", "accuracy on all questions (%)", 100.0)
@@ -169,16 +169,17 @@ def mapping_chart(task: Task, forecasts: Sequence[Entry]) -> Chart | None:
     )
 
 
-def deciles_chart(task: Task) -> Chart | None:
+def deciles_chart(task: TaskSummary) -> Chart | None:
     """Which class questions fall into, from the hardest tenth to the easiest."""
-    if not task.get("quality"):
+    if not task.quality:
         return None
     rows = [
         {"tenth": place, "kind": CLASSES[name][0], "share": percent(share), "order": order,
-         "difficulty": round(decile["difficulty"], 3), "n": decile["questions"]}
-        for place, decile in enumerate(task["quality"], start=1)
-        if decile["questions"]
-        for order, (name, share) in enumerate(decile["classes"].items())
+         "difficulty": round(decile.difficulty or 0.0, 3), "n": decile.questions}
+        for place, decile in enumerate(task.quality, start=1)
+        if decile.questions
+        for order, name in enumerate(CLASSES)
+        for share in [getattr(decile.classes, name)]
     ]  # fmt: skip
     return (
         rows_chart(rows)
@@ -199,20 +200,20 @@ def deciles_chart(task: Task) -> Chart | None:
     )  # fmt: skip
 
 
-def _mapped(mapping: Mapping[str, Any], at: float) -> float:
-    knots, coefficients = mapping["knots"], mapping["coefficients"]
+def _mapped(mapping: MapSummary, at: float) -> float:
+    knots, coefficients = mapping.knots, mapping.coefficients
     piece = max(place for place, knot in enumerate(knots[:-1]) if knot <= at)
     offset = at - knots[piece]
     value = sum(factor * offset**power for power, factor in enumerate(coefficients[piece]))
     return float(min(max(value, 0.0), 1.0))
 
 
-def _goal(entry: Entry) -> dict[str, Any]:
+def _goal(entry: TaskForecast) -> dict[str, Any]:
     return {
-        "compute": entry["compute"],
-        "accuracy": percent(entry["mean"]),
-        "low": percent(entry["low"]),
-        "high": percent(entry["high"]),
-        "target": entry["target"],
-        "method": entry["method"],
+        "compute": entry.compute,
+        "accuracy": percent(entry.mean),
+        "low": percent(entry.low),
+        "high": percent(entry.high),
+        "target": entry.target,
+        "method": entry.method,
     }

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from cod_harness.errors import InputError
 from cod_harness.messages import detail, say
 
+if TYPE_CHECKING:
+    from cod_harness.report.page.page import Document
 
-def page_beside(document: Mapping[str, Any], folder: Path) -> Path | None:
+
+def page_beside(document: Document, folder: Path) -> Path | None:
     """Write the page into a folder; None, and why on standard error, where that cannot be."""
     from cod_harness.report.page.page import write_page
 

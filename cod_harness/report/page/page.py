@@ -1,4 +1,4 @@
-"""The page: a forecast or backtest document as one HTML file that needs no network."""
+"""The page: a forecast or backtest as one HTML file that needs no network."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cod_harness.errors import InputError
+from cod_harness.evaluation.records.backtest import Backtest
+from cod_harness.evaluation.records.forecast import Forecasts, TaskForecast, TaskSummary
 from cod_harness.ladder.files import date_stamp, write_whole
 from cod_harness.report.charts.theme import CLASSES, config, variables
 from cod_harness.report.text import sentences as reading
@@ -19,21 +21,21 @@ REPORT_PREFIX = "cod_report_"
 REFUSED_SHOWN = 25  # rows of a benchmark's table of refused clusters
 _REMEDY = "pip install 'altair>=5.5' 'vl-convert-python>=1.7' 'jinja2>=3.1'"
 
-Document = Mapping[str, Any]
+Document = Forecasts | Backtest
 Texts = Mapping[str, Mapping[str, str]]  # task -> question name -> text
 
 
 def page(document: Document, texts: Texts | None = None) -> str:
-    """The HTML of a `cod-forecast/1` or `cod-backtest/1` document.
+    """The HTML of a forecast or a backtest.
 
     Args:
-        document: the document; nothing is forecast again.
+        document: the record; nothing is forecast again.
         texts: texts of questions, per task and name; without them questions are only named.
 
     Raises:
         InputError: a package that the page needs is not installed.
     """
-    if document.get("schema") == "cod-backtest/1":
+    if isinstance(document, Backtest):
         from cod_harness.report.page.backtest import TEMPLATE, backtest_content
 
         return _rendered(TEMPLATE, backtest_content(document), charts_of(document))
@@ -53,15 +55,15 @@ def charts_of(document: Document, texts: Texts | None = None) -> dict[str, dict[
 
     # Altair's own checks take longer than the drawing; the tests draw with them.
     with debug_mode(False):
-        if document.get("schema") == "cod-backtest/1":
+        if isinstance(document, Backtest):
             from cod_harness.report.charts.backtest import backtest_charts
 
             return {"backtest": backtest_charts(document)}
         from cod_harness.report.charts.forecast import task_charts
 
         return {
-            name: task_charts(task, _of(document, name), (texts or {}).get(name))
-            for name, task in document["tasks"].items()
+            name: task_charts(task, list(document.of(name)), (texts or {}).get(name))
+            for name, task in document.tasks.items()
         }
 
 
@@ -78,39 +80,37 @@ class _packages:
             raise InputError(f"the page needs {error.name}: {_REMEDY}") from None
 
 
-def _forecast_content(document: Document, texts: Texts) -> dict[str, Any]:
-    methods = document["settings"]["methods"]
-    targets = list(dict.fromkeys(entry["target"] for entry in document["forecasts"]))
+def _forecast_content(document: Forecasts, texts: Texts) -> dict[str, Any]:
+    methods = document.settings.methods
+    targets = document.targets
     return {
-        "title": f"Forecast: {document['ladder']['name']}",
+        "title": f"Forecast: {document.ladder.name}",
         "document": document,
         "method": methods[0],
-        "rivals": methods[1:],
-        "heading": _heading(targets),
+        "others": methods[1:],
+        "heading": _heading(document),
         "targets": [_target(document, target, methods) for target in targets],
         "benchmarks": [
-            _benchmark(document, name, task, methods[0]) for name, task in document["tasks"].items()
+            _benchmark(document, name, task, methods[0]) for name, task in document.tasks.items()
         ],
-        "level": f"{100 * document['settings']['level']:g} %",
+        "level": f"{100 * document.settings.level:g} %",
         "has_texts": bool(texts),
-        "command": _command(document["settings"].get("command")),
+        "command": reading.command_text(document.settings.command),
     }
 
 
-def _heading(targets: Sequence[str]) -> str:
+def _heading(document: Forecasts) -> str:
+    targets = document.targets
     if len(targets) == 1:
         return f"What {targets[0]} will score"
-    # A target without a name is an amount of compute.
-    nameless = all(target.endswith(" FLOP") for target in targets)
-    return f"Forecasts for {len(targets)} {'amounts of compute' if nameless else 'models'}"
+    named = any(entry.named for entry in document.forecasts)
+    return f"Forecasts for {len(targets)} {'models' if named else 'amounts of compute'}"
 
 
-def _target(document: Document, target: str, methods: Sequence[str]) -> dict[str, Any]:
-    rows = []
-    for task in document["tasks"]:
-        entries = {
-            entry["method"]: entry for entry in _of(document, task) if entry["target"] == target
-        }
+def _target(document: Forecasts, target: str, methods: Sequence[str]) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = []
+    for task in document.tasks:
+        entries = {entry.method: entry for entry in document.of(task) if entry.target == target}
         first = entries.get(methods[0])
         if first is None:
             continue
@@ -118,70 +118,61 @@ def _target(document: Document, target: str, methods: Sequence[str]) -> dict[str
             {
                 "task": task,
                 "entry": first,
-                "rivals": [entries[name] for name in methods[1:] if name in entries],
+                "others": [entries[name] for name in methods[1:] if name in entries],
                 "trust": reading.trust(first),
                 "compared": reading.against_measured(first),
-                "verdict": reading.VERDICTS[first["verdict"]],
+                "verdict": reading.VERDICTS[first.verdict],
             }
         )
-    every = [row["entry"] for row in rows]
+    every: list[TaskForecast] = [row["entry"] for row in rows]
     times = [
         found
         for row in rows
-        if (found := reading.distance(row["entry"], document["tasks"][row["task"]])) is not None
+        if (found := reading.distance(row["entry"], document.tasks[row["task"]])) is not None
     ]
-    compute = every[0]["compute"] if every else 0.0
     return {
         "name": target,
-        "amount": "" if target.endswith(" FLOP") else reading.amount(compute),
+        "amount": reading.amount(every[0].compute) if every and every[0].named else "",
         "times": f"{min(times):.3g}" if times else "",
         "rows": rows,
         "summary": reading.summary(every),
-        "measured": any(entry["observed"] is not None for entry in every),
-        "rivals": [
+        "measured": any(entry.observed is not None for entry in every),
+        "errors": [
             {"method": name, "summary": _mean_error(document, target, name)} for name in methods
         ],
     }
 
 
-def _mean_error(document: Document, target: str, method: str) -> str:
+def _mean_error(document: Forecasts, target: str, method: str) -> str:
     errors = [
-        100 * abs(entry["mean"] - entry["observed"])
-        for entry in document["forecasts"]
-        if (entry["target"], entry["method"]) == (target, method)
-        and entry["mean"] is not None
-        and entry["observed"] is not None
+        abs(entry.error)
+        for entry in document.forecasts
+        if (entry.target, entry.method) == (target, method) and entry.error is not None
     ]
     return f"{sum(errors) / len(errors):.1f} over {len(errors)}" if errors else ""
 
 
-def _benchmark(
-    document: Document, name: str, task: Mapping[str, Any], method: str
-) -> dict[str, Any]:
+def _benchmark(document: Forecasts, name: str, task: TaskSummary, method: str) -> dict[str, Any]:
     refused = sorted(
-        (cluster for cluster in task["clusters"] if not cluster["predictable"]),
-        key=lambda cluster: -cluster["size"],
+        (cluster for cluster in task.clusters if not cluster.predictable),
+        key=lambda cluster: -cluster.size,
     )
-    total = max(task["questions"], 1)
+    total = max(task.questions, 1)
     return {
         "name": name,
         "task": task,
-        "entries": [entry for entry in _of(document, name) if entry["method"] == method],
-        "others": [entry for entry in _of(document, name) if entry["method"] != method],
+        "entries": [entry for entry in document.of(name) if entry.method == method],
+        "others": [entry for entry in document.of(name) if entry.method != method],
         "classes": [
-            {"words": words, "colour": colour, "count": task["classes"][key],
-             "share": 100 * task["classes"][key] / total}
+            {"words": words, "colour": colour, "count": getattr(task.classes, key),
+             "share": 100 * getattr(task.classes, key) / total}
             for key, (words, colour) in CLASSES.items()
         ],
         "refused": refused[:REFUSED_SHOWN],
         "refused_more": max(len(refused) - REFUSED_SHOWN, 0),
-        "kept": sum(cluster["predictable"] for cluster in task["clusters"]),
-        "picks": sorted(task["clusters"], key=lambda cluster: -cluster["size"])[:40],
+        "kept": sum(cluster.predictable for cluster in task.clusters),
+        "picks": sorted(task.clusters, key=lambda cluster: -cluster.size)[:40],
     }  # fmt: skip
-
-
-def _of(document: Document, task: str) -> list[Mapping[str, Any]]:
-    return [entry for entry in document["forecasts"] if entry["task"] == task]
 
 
 def _rendered(template: str, content: Mapping[str, Any], charts: Mapping[str, Any]) -> str:
@@ -217,9 +208,3 @@ def _packed(charts: Mapping[str, Any]) -> str:
         specs[name] = {key: spec[key] for key in spec if key not in ("config", "$schema")}
     data = json.dumps(specs, separators=(",", ":"), ensure_ascii=False).encode()
     return base64.b64encode(gzip.compress(data, mtime=0)).decode()
-
-
-def _command(words: Sequence[str] | None) -> str:
-    import shlex
-
-    return "" if not words else " ".join(shlex.quote(word) for word in words)

@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cod_harness.errors import InputError
+from cod_harness.evaluation.records.forecast import Forecasts
+from cod_harness.ladder.samples_log import CutOff, SamplesLog, samples_files, task_and_date
 
 _FIELDS = ("question", "problem", "query", "input", "prompt", "text", "passage", "sentence")
 _LONGEST = 240  # characters shown of a question
-_NAME = re.compile(r"samples_(.+)_\d{4}-\d{2}-\d{2}T.*\.jsonl")
 
 
-def question_texts(
-    document: Mapping[str, Any], paths: Sequence[str | Path]
-) -> dict[str, dict[str, str]]:
+def question_texts(document: Forecasts, paths: Sequence[str | Path]) -> dict[str, dict[str, str]]:
     """Per task the texts of its clusters' example questions, as far as the samples hold them.
 
     Args:
-        document: a `cod-forecast/1` document.
+        document: the record of a forecast.
         paths: `samples_*.jsonl` files, or folders with some anywhere below.
 
     Raises:
         InputError: a path is not there, is no log of samples, or holds none of the questions.
     """
     wanted = {
-        name: {one for cluster in task["clusters"] for one in cluster.get("examples", [])}
-        for name, task in document["tasks"].items()
+        name: {one for cluster in task.clusters for one in cluster.examples}
+        for name, task in document.tasks.items()
     }
     found: dict[str, dict[str, str]] = {}
     files = [file for path in paths for file in _files(Path(path))]
     for file in files:
-        match = _NAME.fullmatch(file.name)
-        task = match[1] if match else ""
+        task, _ = task_and_date(file) or ("", "")
         missing = wanted.get(task, set()) - set(found.get(task, {}))
         if not missing:
             continue
@@ -56,7 +53,7 @@ def question_texts(
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        return sorted(path.rglob("samples_*.jsonl"))
+        return samples_files(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file or folder; give a run made with --log_samples")
     return [path]
@@ -64,18 +61,10 @@ def _files(path: Path) -> list[Path]:
 
 def _samples(file: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        with open(file, encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                try:
-                    sample = json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise InputError(
-                        f"{file}:{number}: no JSON: {error.msg}; is it a log of samples?"
-                    ) from None
-                if isinstance(sample, dict):
-                    yield sample
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read: {error}; is it a log of samples?") from None
+        for _, _, sample in SamplesLog(file).samples(None):
+            yield sample
+    except CutOff:  # what was logged before stands
+        return
 
 
 def _text(sample: Mapping[str, Any]) -> str:

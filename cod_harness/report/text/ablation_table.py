@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from cod_harness.evaluation.records.ablation import Ablation, AblationAxis, AblationRow
 from cod_harness.report.text.grid import UNKNOWN, grid, terminal_width
 
-Row = Mapping[str, Any]
-
-Column = tuple[str, str, int]  # header, key of the row, digits
+Column = tuple[str, str, int]  # header, field of the row, digits
 
 _EE: Column = ("EE", "ee", 2)
 _FE: tuple[Column, ...] = (("FE", "fe", 2), ("FE max", "fe_max", 2))
 _SAME: Mapping[str, Column] = {"ee": ("EE same", "ee_common", 2), "fe": ("FE same", "fe_common", 2)}
 # Neither the map nor its anchors touch the predictable subset, hence no EE there.
 _SHOWN: Mapping[str, tuple[Column, ...]] = {
-    "clustering": (("k", "clusters", 1), ("IAD", "iad", 3), ("OR", "or", 1), _EE, *_FE),
+    "clustering": (("k", "clusters", 1), ("IAD", "iad", 3), ("OR", "outliers", 1), _EE, *_FE),
     "law": (("TR", "tr", 1), _EE, *_FE),
     "thresholds": (("TR", "tr", 1), _EE, *_FE),
     "map": (("Pieces", "map_pieces", 1), ("RMSE", "map_rmse", 4), *_FE),
@@ -36,13 +34,11 @@ _LEGEND = {
 }
 
 
-def ablation_table(
-    document: Mapping[str, Any], by_task: bool = False, width: int | None = None
-) -> str:
-    """The axes of a `cod-ablation/1` document as plain text: a table each, then a legend.
+def ablation_table(ablation: Ablation, by_task: bool = False, width: int | None = None) -> str:
+    """The axes of an ablation as plain text: a table each, then a legend.
 
     Args:
-        document: the document.
+        ablation: the record.
         by_task: also the signed error of every forecast, FE, one line per task and model.
         width: columns to fit; that of the terminal if None, and 80 where there is none.
 
@@ -53,11 +49,11 @@ def ablation_table(
         width = terminal_width()
     blocks: list[str] = []
     headers: set[str] = set()
-    for name, axis in document["axes"].items():
-        columns = _columns(name, axis["rows"])
+    for name, axis in ablation.axes.items():
+        columns = _columns(name, axis.rows)
         # "FE max" explains itself; "FE same" is explained as "same".
         headers |= {header.rpartition(" ")[2] for header, _, _ in columns}
-        lines = _summary(axis, columns, document["base"], width)
+        lines = _summary(axis, columns, ablation.base, width)
         if by_task:
             lines += _by_task(axis, width)
         blocks.append("\n".join(lines))
@@ -67,50 +63,48 @@ def ablation_table(
     return "\n\n".join(blocks)
 
 
-def _columns(name: str, rows: Sequence[Row]) -> list[Column]:
+def _columns(name: str, rows: Sequence[AblationRow]) -> list[Column]:
     columns = list(_SHOWN[name])
     # Means over different forecasts do not compare; these do.
-    if rows[0]["common"] and any(row["forecasts"] != row["common"] for row in rows):
+    if rows[0].common and any(row.forecasts != row.common for row in rows):
         columns += [same for key, same in _SAME.items() if key in [key for _, key, _ in columns]]
     return columns
 
 
-def _summary(
-    axis: Mapping[str, Any], columns: Sequence[Column], base: str, width: int
-) -> list[str]:
+def _summary(axis: AblationAxis, columns: Sequence[Column], base: str, width: int) -> list[str]:
     headers = ["Variant", *(header for header, _, _ in columns), "Made"]
     cells = [
         [
-            row["variant"] + " *" * (row["variant"] == axis["reference"]),
-            *(_number(row[key], digits) for _, key, digits in columns),
-            f"{row['forecasts']}/{row['forecasts'] + row['abstentions']}",
+            row.variant + " *" * (row.variant == axis.reference),
+            *(_number(getattr(row, key), digits) for _, key, digits in columns),
+            f"{row.forecasts}/{row.forecasts + row.abstentions}",
         ]
-        for row in axis["rows"]
+        for row in axis.rows
     ]
-    title = f"{axis['table']}: {axis['title']}, by {base}, {_counted(axis)}"
+    title = f"{axis.table}: {axis.title}, by {base}, {_counted(axis)}"
     lines = textwrap.wrap(title, width, break_on_hyphens=False)
     return [*lines, "", *grid(headers, cells, width)]
 
 
-def _counted(axis: Mapping[str, Any]) -> str:
+def _counted(axis: AblationAxis) -> str:
     """What the means are over, in words."""
-    tasks = {one["task"] for one in axis["forecasts"]}
+    tasks = {one.task for one in axis.forecasts}
     words = [f"{len(tasks)} task{'s' * (len(tasks) != 1)}"]
     for role, what in (("target", "measured"), ("rung", "held out")):
-        names = dict.fromkeys(one["target"] for one in axis["forecasts"] if one["role"] == role)
+        names = dict.fromkeys(one.target for one in axis.forecasts if one.role == role)
         if names:
             words.append(f"{' and '.join(names)} {what}")
     return ", ".join(words)
 
 
-def _by_task(axis: Mapping[str, Any], width: int) -> list[str]:
-    variants = [row["variant"] for row in axis["rows"]]
+def _by_task(axis: AblationAxis, width: int) -> list[str]:
+    variants = [row.variant for row in axis.rows]
     lines: list[str] = []
-    for target in dict.fromkeys(one["target"] for one in axis["forecasts"]):
+    for target in dict.fromkeys(one.target for one in axis.forecasts):
         errors: dict[str, dict[str, str]] = {}
-        for one in axis["forecasts"]:
-            if one["target"] == target:
-                errors.setdefault(one["task"], {})[one["variant"]] = _signed(one["fe"])
+        for one in axis.forecasts:
+            if one.target == target:
+                errors.setdefault(one.task, {})[one.variant] = _signed(one.fe)
         cells = [[task, *(found[name] for name in variants)] for task, found in errors.items()]
         title = f"Forecast of {target} minus measured, points"
         lines += ["", title, *grid(["Task", *variants], cells, width)]

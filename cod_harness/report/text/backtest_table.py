@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
-
+from cod_harness.evaluation.records.backtest import Backtest, BacktestRow, Difference
+from cod_harness.evaluation.records.base import mean
+from cod_harness.report.text.forecast_table import level_text
 from cod_harness.report.text.grid import UNKNOWN, grid, terminal_width
 
 BY = ("task", "target")
 
-Row = Mapping[str, Any]
 
-
-def backtest_table(
-    document: Mapping[str, Any], by: Sequence[str] = (), width: int | None = None
-) -> str:
-    """The methods of a `cod-backtest/1` document, one line each, errors in points.
+def backtest_table(document: Backtest, by: Sequence[str] = (), width: int | None = None) -> str:
+    """The methods of a backtest, one line each, errors in points.
 
     Mean absolute error with its 90 % bootstrap interval, largest error, share of measured values
     inside the intervals, median width of those, share of the points abstained on, forecasts made,
@@ -27,7 +23,7 @@ def backtest_table(
     name in `by` ("task", "target"), the mean absolute errors of all methods per task or model.
 
     Args:
-        document: the document.
+        document: the record.
         by: further tables.
         width: columns to fit; that of the terminal if None, and 80 where there is none.
 
@@ -44,24 +40,24 @@ def backtest_table(
     return "\n\n".join(blocks)
 
 
-def _title(document: Mapping[str, Any]) -> str:
-    rows = document["rows"]
-    tasks = {row["task"] for row in rows}
-    points = {(row["task"], row["target"]) for row in rows}
-    targets = {row["target"] for row in rows if row["role"] == "target"}
-    rungs = {row["target"] for row in rows if row["role"] == "rung"}
-    level = f"{100 * document['settings']['level']:g} % intervals"
+def _title(document: Backtest) -> str:
+    rows = document.rows
+    tasks = {row.task for row in rows}
+    points = {(row.task, row.target) for row in rows}
+    targets = {row.target for row in rows if row.role == "target"}
+    rungs = {row.target for row in rows if row.role == "rung"}
+    level = f"{level_text(document.settings.level)}s"
     return (
-        f"Backtest of {document['ladder']}: {_count(len(points), 'known result')} on "
+        f"Backtest of {document.ladder}: {_count(len(points), 'known result')} on "
         f"{_count(len(tasks), 'task')} ({_count(len(targets), 'target')} and "
         f"{_count(len(rungs), 'rung')}), each forecast from what is below it; absolute errors in "
         f"points, {level}"
     )
 
 
-def _methods(document: Mapping[str, Any], width: int) -> list[str]:
-    summary: Mapping[str, Row] = document["summary"]
-    first = next(iter(summary))
+def _methods(document: Backtest, width: int) -> list[str]:
+    summary = document.summary
+    first = document.methods[0]
     # The first method differs from itself by nothing; alone it needs no such column.
     compared = len(summary) > 1
     headers = ["Method", "Mean", "90 % CI", "Max", "Inside", "Width", "Abstain", "Made"]
@@ -69,35 +65,35 @@ def _methods(document: Mapping[str, Any], width: int) -> list[str]:
     cells = [
         [
             name,
-            _points(about["mean"]),
-            _range(about["mean_low"], about["mean_high"]),
-            _points(about["max"]),
-            _share(about["coverage"]),
-            _points(about["width"]),
-            _share(about["abstained"]),
-            str(about["n"]),
-            *([_difference(about["versus"])] if compared else []),
+            _points(about.mean),
+            _range(about.mean_low, about.mean_high),
+            _points(about.max),
+            _share(about.coverage),
+            _points(about.width),
+            _share(about.abstained),
+            str(about.n),
+            *([_difference(about.versus)] if compared else []),
         ]
         for name, about in summary.items()
     ]
     return grid(headers, cells, width)
 
 
-def _verdicts(document: Mapping[str, Any], width: int) -> list[str]:
+def _verdicts(document: Backtest, width: int) -> list[str]:
     cells = []
-    for name, about in document["summary"].items():
-        parts = [about["verdicts"][verdict] for verdict in ("ok", "weak")]
-        numbers = [(_points(part["mean"]), str(part["n"])) for part in parts]
-        widths = [_points(about["width"]), _points(about["naive_width"])]
+    for name, about in document.summary.items():
+        parts = [about.verdicts.ok, about.verdicts.weak]
+        numbers = [(_points(part.mean), str(part.n)) for part in parts]
+        widths = [_points(about.width), _points(about.naive_width)]
         cells.append([name, *(text for pair in numbers for text in pair), *widths])
     headers = ["Error where", "ok", "Made ok", "weak", "Made weak", "Width", "Naive"]
     return grid(headers, cells, width)
 
 
-def _means_by(key: str, document: Mapping[str, Any], width: int) -> list[str]:
-    rows = document["rows"]
-    names = list(dict.fromkeys(row[key] for row in rows))
-    methods = list(document["summary"])
+def _means_by(key: str, document: Backtest, width: int) -> list[str]:
+    rows = document.rows
+    names = list(dict.fromkeys(getattr(row, key) for row in rows))
+    methods = document.methods
     lines: list[str] = []
     # As many methods side by side as fit, at least one.
     longest = max(len(name) for name in names)
@@ -111,13 +107,13 @@ def _means_by(key: str, document: Mapping[str, Any], width: int) -> list[str]:
     return lines[1:]
 
 
-def _mean(rows: Sequence[Row], key: str, name: str, method: str) -> str:
+def _mean(rows: Sequence[BacktestRow], key: str, name: str, method: str) -> str:
     errors = [
-        abs(row["error"])
+        abs(row.error)
         for row in rows
-        if row[key] == name and row["method"] == method and row["error"] is not None
+        if getattr(row, key) == name and row.method == method and row.error is not None
     ]
-    return _points(float(np.mean(errors)) if errors else None)
+    return _points(mean(errors))
 
 
 def _count(number: int, what: str) -> str:
@@ -136,11 +132,11 @@ def _share(value: float | None) -> str:
     return UNKNOWN if value is None else f"{100 * value:.0f} %"
 
 
-def _difference(about: Row | None) -> str:
-    if about is None or about["mean"] is None:
+def _difference(about: Difference | None) -> str:
+    if about is None or about.mean is None:
         return UNKNOWN
     # Adding 0.0 turns a rounded -0.0 into 0.0.
-    mean = f"{round(about['mean'], 1) + 0.0:+.1f}"
-    if about["low"] is None:
-        return mean
-    return f"{mean} [{round(about['low'], 1) + 0.0:+.1f},{round(about['high'], 1) + 0.0:+.1f}]"
+    said = f"{round(about.mean, 1) + 0.0:+.1f}"
+    if about.low is None or about.high is None:
+        return said
+    return f"{said} [{round(about.low, 1) + 0.0:+.1f},{round(about.high, 1) + 0.0:+.1f}]"

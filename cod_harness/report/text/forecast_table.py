@@ -1,12 +1,19 @@
-"""The forecast document as a table for the terminal, in the manner of lm-eval's own tables."""
+"""Forecasts as a table for the terminal, in the manner of lm-eval's own tables."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from cod_harness.report.text.grid import UNKNOWN, grid, terminal_width
+from cod_harness.evaluation.records.forecast import TaskForecast
+from cod_harness.report.text.grid import (
+    UNKNOWN,
+    Line,
+    Span,
+    plain,
+    styled_grid,
+    terminal_width,
+)
 
 _HEADERS = (
     "Task",
@@ -21,11 +28,9 @@ _LEFT = ("Verdict",)
 _VIEWS = ("clusters", "trend")
 _PARTS = ("Made from", "Clusters", "Weight", "Trend", "Weight ")  # grid wants names to differ
 
-Entry = Mapping[str, Any]
 
-
-def forecast_table(document: Mapping[str, Any], width: int | None = None) -> str:
-    """The forecasts of a document as plain text.
+def forecast_table(forecasts: Iterable[TaskForecast], width: int | None = None) -> str:
+    """Forecasts as plain text.
 
     One block per target and method: a Markdown table with forecast, interval, measured value and
     predictable share in percent, and the error (forecast minus measured) in points; the views that
@@ -33,76 +38,88 @@ def forecast_table(document: Mapping[str, Any], width: int | None = None) -> str
     isn't "ok", and the mean and largest absolute error where values were measured.
 
     Args:
-        document: a `cod-forecast/1` document.
+        forecasts: of any targets, tasks and methods.
         width: columns to fit; that of the terminal if None, and 80 where there is none. Task
             names are shortened to fit, down to eight characters.
 
     Returns:
         Lines without a newline at the end.
     """
-    if width is None:
-        width = terminal_width()
-    blocks: dict[tuple[str, str], list[Entry]] = {}
-    for entry in document["forecasts"]:
-        blocks.setdefault((entry["target"], entry["method"]), []).append(entry)
-    return "\n\n".join(_block(entries, width) for entries in blocks.values())
+    lines = forecast_lines(forecasts, terminal_width() if width is None else width)
+    return "\n".join(plain(line) for line in lines)
 
 
-def _block(entries: Sequence[Entry], width: int) -> str:
-    lines = [
-        *textwrap.wrap(_title(entries[0]), width),
-        "",
-        *grid(_HEADERS, [_cells(entry) for entry in entries], width, _LEFT),
-    ]
-    pooled = [entry for entry in entries if entry.get("parts")]
+def forecast_lines(forecasts: Iterable[TaskForecast], width: int) -> list[Line]:
+    """The lines of `forecast_table`, with what each piece of them is."""
+    blocks: dict[tuple[str, str], list[TaskForecast]] = {}
+    for entry in forecasts:
+        blocks.setdefault((entry.target, entry.method), []).append(entry)
+    lines: list[Line] = []
+    for entries in blocks.values():
+        lines += [[], *_block(entries, width)]
+    return lines[1:]
+
+
+def _block(entries: Sequence[TaskForecast], width: int) -> list[Line]:
+    rows = [_cells(entry) for entry in entries]
+    lines = [*_bold(_title(entries[0]), width), [], *styled_grid(_HEADERS, rows, width, _LEFT)]
+    pooled = [entry for entry in entries if entry.parts]
     if pooled:
-        lines += ["", *grid(_PARTS, [_part_cells(entry) for entry in pooled], width)]
+        lines += [[], *styled_grid(_PARTS, [_part_cells(entry) for entry in pooled], width)]
     reasons = [line for entry in entries for line in reason_lines(entry, width)]
     if reasons:
-        lines += ["", *reasons]
+        lines += [[], *reasons]
     errors = _errors(entries)
     if errors:
-        lines += ["", *textwrap.wrap(errors, width)]
-    return "\n".join(lines)
+        lines += [[], *_bold(errors, width)]
+    return lines
 
 
-def _title(entry: Entry) -> str:
-    amount = f"{entry['compute']:.3g} FLOP"
-    target = entry["target"]
-    if not target.endswith(" FLOP"):
-        target = f"{target} ({amount})"
-    level = f"{100 * entry['level']:g} % interval"
-    return f"Forecast for {target} by {entry['method']}, in percent, {level}"
+def _bold(text: str, width: int) -> list[Line]:
+    return [[Span(line, "title")] for line in textwrap.wrap(text, width)]
 
 
-def _cells(entry: Entry) -> list[str]:
-    error = _error(entry)
+def _title(entry: TaskForecast) -> str:
+    amount = f"{entry.compute:.3g} FLOP"
+    target = f"{entry.target} ({amount})" if entry.named else entry.target
+    return f"Forecast for {target} by {entry.method}, in percent, {level_text(entry.level)}"
+
+
+def level_text(level: float) -> str:
+    """What the intervals of a table or page are."""
+    return f"{100 * level:g} % interval"
+
+
+def _cells(entry: TaskForecast) -> Line:
+    error = entry.error
     return [
-        entry["task"],
-        percent(entry["mean"]),
-        interval_text(entry),
-        percent(entry["observed"]),
+        Span(entry.task),
+        Span(percent(entry.mean), "number" if entry.mean is not None else ""),
+        Span(interval_text(entry)),
+        Span(percent(entry.observed)),
         # Adding 0.0 turns a rounded -0.0 into 0.0.
-        UNKNOWN if error is None else f"{round(100 * error, 1) + 0.0:+.1f}",
-        entry["verdict"],
-        percent(entry["subset"]["share"]),
+        Span(UNKNOWN if error is None else f"{round(error, 1) + 0.0:+.1f}"),
+        Span(entry.verdict, entry.verdict),
+        Span(percent(entry.subset.share)),
     ]
 
 
-def _part_cells(entry: Entry) -> list[str]:
-    cells = [entry["task"]]
+def _part_cells(entry: TaskForecast) -> Line:
+    cells = [entry.task]
     for name in _VIEWS:
-        part = entry["parts"].get(name)
-        cells += [UNKNOWN, UNKNOWN] if part is None else [
-            percent(part["mean"]), f"{part['weight']:.2f}"
-        ]  # fmt: skip
-    return cells
+        part = entry.parts.get(name)
+        if part is None:
+            cells += [UNKNOWN, UNKNOWN]
+        else:
+            cells += [percent(part.mean), UNKNOWN if part.weight is None else f"{part.weight:.2f}"]
+    return [Span(cell) for cell in cells]
 
 
-def interval_text(entry: Entry) -> str:
+def interval_text(entry: TaskForecast) -> str:
     """The interval of a forecast in percent."""
-    low, high = percent(entry["low"]), percent(entry["high"])
-    return UNKNOWN if UNKNOWN in (low, high) else f"{low} - {high}"
+    if entry.low is None or entry.high is None:
+        return UNKNOWN
+    return f"{percent(entry.low)} - {percent(entry.high)}"
 
 
 def percent(value: float | None) -> str:
@@ -110,25 +127,21 @@ def percent(value: float | None) -> str:
     return UNKNOWN if value is None else f"{100 * value:.1f}"
 
 
-def _error(entry: Entry) -> float | None:
-    if entry["mean"] is None or entry["observed"] is None:
-        return None
-    return float(entry["mean"]) - float(entry["observed"])
-
-
-def reason_lines(entry: Entry, width: int) -> list[str]:
+def reason_lines(entry: TaskForecast, width: int) -> list[Line]:
     """Why a forecast is not ok, wrapped; none where it is."""
-    if entry["verdict"] == "ok" or not entry["reasons"]:
+    if entry.verdict == "ok" or not entry.reasons:
         return []
-    text = f"{entry['task']}: {entry['verdict']}: {'; '.join(entry['reasons'])}"
-    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
+    text = f"{entry.task}: {entry.verdict}: {'; '.join(entry.reasons)}"
+    first, *more = textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
+    name = len(entry.task)
+    head = [Span(first[:name], "name"), Span(first[name:])]
+    return [head, *([Span(line)] for line in more)]
 
 
-def _errors(entries: Sequence[Entry]) -> str:
-    errors = {entry["task"]: error for entry in entries if (error := _error(entry)) is not None}
-    if not errors:
+def _errors(entries: Sequence[TaskForecast]) -> str:
+    sizes = {entry.task: abs(entry.error) for entry in entries if entry.error is not None}
+    if not sizes:
         return ""
-    sizes = {task: 100 * abs(error) for task, error in errors.items()}
     worst = max(sizes, key=lambda task: sizes[task])
     mean = sum(sizes.values()) / len(sizes)
     count = f"{len(sizes)} task{'s' * (len(sizes) != 1)}"

@@ -5,10 +5,26 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 DEFAULT_WIDTH = 80
 UNKNOWN = "-"
 _SHORTEST_NAME = 8
+
+
+class Span(NamedTuple):
+    """A piece of a line, and what it is: "title", "name", "number", "rule" or a verdict."""
+
+    text: str
+    style: str = ""
+
+
+Line = Sequence[Span]
+
+
+def plain(line: Line) -> str:
+    """A line without its styles."""
+    return "".join(span.text for span in line)
 
 
 def grid(
@@ -22,16 +38,25 @@ def grid(
         width: columns to fit; names are shortened to fit, down to eight characters.
         left: headers of the columns set to the left, beside the first.
     """
-    columns = list(zip(headers, *rows, strict=True))
-    widths = [max(len(cell) for cell in column) for column in columns]
+    styled = [[Span(cell) for cell in row] for row in rows]
+    return [plain(line) for line in styled_grid(headers, styled, width, left)]
+
+
+def styled_grid(
+    headers: Sequence[str], rows: Sequence[Line], width: int, left: Collection[str] = ()
+) -> list[Line]:
+    """`grid` of cells with styles."""
+    head = [Span(name) for name in headers]
+    columns = list(zip(head, *rows, strict=True))
+    widths = [max(len(cell.text) for cell in column) for column in columns]
     others = sum(widths[1:]) + len(widths) + 1
     widths[0] = max(min(widths[0], width - others), min(widths[0], _SHORTEST_NAME))
     to_left = [name in left or place == 0 for place, name in enumerate(headers)]
     rules = [
-        "-" * size if leftmost else "-" * (size - 1) + ":"
+        Span("-" * size if leftmost else "-" * (size - 1) + ":", "rule")
         for size, leftmost in zip(widths, to_left, strict=True)
     ]
-    return [_line(cells, widths, to_left) for cells in (headers, rules, *rows)]
+    return [_line(cells, widths, to_left) for cells in (head, rules, *rows)]
 
 
 def terminal_width() -> int:
@@ -42,12 +67,12 @@ def terminal_width() -> int:
     return shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], to_left: Sequence[bool]) -> str:
-    padded = []
+def _line(cells: Line, widths: Sequence[int], to_left: Sequence[bool]) -> Line:
+    spans = [Span("|")]
     for cell, size, leftmost in zip(cells, widths, to_left, strict=True):
-        short = _shortened(cell, size)
-        padded.append(short.ljust(size) if leftmost else short.rjust(size))
-    return f"|{'|'.join(padded)}|"
+        short = _shortened(cell.text, size)
+        spans += [Span(short.ljust(size) if leftmost else short.rjust(size), cell.style), Span("|")]
+    return spans
 
 
 def _shortened(text: str, size: int) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import statistics
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from cod_harness.evaluation.records.forecast import TaskForecast
 from cod_harness.report.text.forecast_table import interval_text, percent
 from cod_harness.report.text.grid import UNKNOWN, grid, terminal_width
 
 _LEFT = ("Verdict",)
-
-Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,10 @@ class _Method:
 
 
 def rivals_table(
-    document: Mapping[str, Any], target: str, left_out: Sequence[str] = (), width: int | None = None
+    forecasts: Iterable[TaskForecast],
+    method: str,
+    left_out: Sequence[str] = (),
+    width: int | None = None,
 ) -> str:
     """What a target was forecast to score, what it scored, and by how much the best rival erred.
 
@@ -42,9 +43,8 @@ def rivals_table(
     errors, and in words how the rivals did.
 
     Args:
-        document: a `cod-forecast/1` document; its first method is the one to look at, the others
-            are the rivals.
-        target: name of the target, measured on every task that is to be shown.
+        forecasts: of one target, by one method and its rivals.
+        method: the one to look at.
         left_out: methods that are no rivals.
         width: columns to fit; that of the terminal if None, and 80 where there is none.
 
@@ -52,15 +52,15 @@ def rivals_table(
         Lines without a newline at the end.
     """
     width = terminal_width() if width is None else width
-    first, *others = document["settings"]["methods"]
-    entries = [one for one in document["forecasts"] if one["target"] == target]
-    mine = [one for one in entries if one["method"] == first]
-    errors = _Method(first, _errors(mine))
+    entries: dict[str, list[TaskForecast]] = {}
+    for entry in forecasts:
+        entries.setdefault(entry.method, []).append(entry)
+    mine = entries.pop(method)
+    errors = _Method(method, _errors(mine))
     rivals = [
         _Method(name, found)
-        for name in others
-        if name not in left_out
-        and (found := _errors([one for one in entries if one["method"] == name]))
+        for name, theirs in entries.items()
+        if name not in left_out and (found := _errors(theirs))
     ]
     # A rival that forecasts little errs little: only those that dared as much are compared.
     rivals = [one for one in rivals if len(one.errors) >= len(errors.errors)] or rivals
@@ -82,24 +82,19 @@ def rivals_table(
     return "\n".join([*lines, "", *textwrap.wrap(_sentence(mine, errors, rivals), width)])
 
 
-def _errors(entries: Sequence[Entry]) -> dict[str, float]:
-    return {
-        one["task"]: 100 * (one["mean"] - one["observed"])
-        for one in entries
-        if one["mean"] is not None and one["observed"] is not None
-    }
+def _errors(entries: Sequence[TaskForecast]) -> dict[str, float]:
+    return {one.task: one.error for one in entries if one.error is not None}
 
 
-def _cells(entry: Entry, mine: _Method, best: _Method) -> list[str]:
-    task = entry["task"]
+def _cells(entry: TaskForecast, mine: _Method, best: _Method) -> list[str]:
     return [
-        task,
-        percent(entry["mean"]),
+        entry.task,
+        percent(entry.mean),
         interval_text(entry),
-        percent(entry["observed"]),
-        _points(mine.errors.get(task)),
-        entry["verdict"],
-        _points(best.errors.get(task)),
+        percent(entry.observed),
+        _points(mine.errors.get(entry.task)),
+        entry.verdict,
+        _points(best.errors.get(entry.task)),
     ]
 
 
@@ -108,16 +103,12 @@ def _points(error: float | None) -> str:
     return UNKNOWN if error is None else f"{round(error, 1) + 0.0:+.1f}"
 
 
-def _sentence(entries: Sequence[Entry], mine: _Method, rivals: Sequence[_Method]) -> str:
+def _sentence(entries: Sequence[TaskForecast], mine: _Method, rivals: Sequence[_Method]) -> str:
     """The outcome in one sentence, whatever it is."""
     if not mine.errors:
         return f"{mine.name} forecast nothing that was measured."
     size, worst = mine.largest
-    inside = sum(
-        one["low"] - 1e-9 <= one["observed"] <= one["high"] + 1e-9
-        for one in entries
-        if one["task"] in mine.errors and one["low"] is not None
-    )
+    inside = sum(one.held is True for one in entries if one.task in mine.errors)
     said = (
         f"From the smaller models alone {mine.name} forecast {len(mine.errors)} of {len(entries)} "
         f"benchmarks with a mean error of {mine.mean:.1f} points, at most {size:.1f} ({worst}); "

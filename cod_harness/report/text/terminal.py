@@ -3,53 +3,32 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
-from cod_harness.report.text.forecast_table import forecast_table
+from cod_harness.evaluation.records.forecast import TaskForecast
+from cod_harness.report.text.forecast_table import forecast_lines
+from cod_harness.report.text.grid import plain, terminal_width
 
-_STYLES = {"ok": "green", "weak": "yellow", "abstain": "dim"}
+_STYLES = {
+    "title": "bold",
+    "name": "bold",
+    "number": "bold",
+    "rule": "dim",
+    "ok": "green",
+    "weak": "yellow",
+    "abstain": "dim",
+}
 
 
-def print_forecast(document: Mapping[str, Any]) -> None:
+def print_forecast(forecasts: Sequence[TaskForecast]) -> None:
     """Print the forecasts on standard output; colour heeds NO_COLOR."""
-    text = forecast_table(document)
+    lines = forecast_lines(forecasts, terminal_width())
     if not sys.stdout.isatty():
-        print(text)
+        print("\n".join(plain(line) for line in lines))
         return
-    try:
-        from rich.console import Console
-        from rich.text import Text
-    except ModuleNotFoundError:  # colour is worth no fault
-        print(text)
-        return
-    console = Console(highlight=False, soft_wrap=True)
-    for line in text.splitlines():
-        console.print(_painted(Text(line)))
+    from rich.console import Console
+    from rich.text import Text
 
-
-def _painted(line: Any) -> Any:
-    """A line of the plain table with its verdict, title and errors in colour."""
-    plain = str(line.plain)
-    if plain.startswith(("Forecast for", "Absolute error")):
-        line.stylize("bold")
-        return line
-    if not plain.startswith("|"):
-        # Reasons: the task's name carries the verdict, the rest is for reading.
-        start, colon, _ = plain.partition(": ")
-        if colon and not plain.startswith(" "):
-            line.stylize("bold", 0, len(start))
-        return line
-    cells = plain.split("|")
-    if set(plain) <= set("|-:"):
-        line.stylize("dim")
-        return line
-    at = 0
-    for place, cell in enumerate(cells):
-        style = _STYLES.get(cell.strip())
-        if style:
-            line.stylize(style, at, at + len(cell))
-        elif place == 2 and any(letter.isdigit() for letter in cell):
-            line.stylize("bold", at, at + len(cell))
-        at += len(cell) + 1
-    return line
+    screen = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        screen.print(Text.assemble(*((text, _STYLES.get(style, "")) for text, style in line)))

@@ -1,0 +1,142 @@
+"""Pass rates out of the harness's own logs, `samples_*.jsonl`.
+
+A question's pass rate comes from the best there is: scores of all repeats where the file states
+them, all logged responses scored again through the task, softmax of logged log-likelihoods
+(n_samples = 0), or the one logged score (n_samples = 1).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cod_harness.errors import InputError
+from cod_harness.harness.capture.guards import rung_of
+from cod_harness.harness.ingest.pool import all_rates
+from cod_harness.harness.ingest.rates import FileRates, SampleFile, rates_of
+from cod_harness.harness.ingest.readers import Asked, LogRates
+from cod_harness.ladder.groups import pooled_groups
+from cod_harness.ladder.samples_log import task_and_date
+from cod_harness.ladder.store import Capture
+
+
+class SamplesReader:
+    """Reader of the harness's logs (`readers.Reader`)."""
+
+    patterns = ("samples_*.jsonl",)
+
+    def read(self, paths: Sequence[Path], asked: Asked) -> Iterator[LogRates]:
+        """The pass rates in some logs, read in several processes where that pays."""
+
+        def work(file: SampleFile, advance: Callable[[int], None], share: int) -> FileRates:
+            return rates_of(file, asked.options, asked.source, advance, share)
+
+        read = all_rates(_newest(paths, asked), work, asked.processes)
+        for found in read:
+            asked.notes += found.notes
+            if found.refusal:
+                asked.leave(found.file.path, f": {found.refusal}")
+                continue
+            file = found.file
+            run = {"lm_eval": file.results.get("lm_eval_version")}
+            yield LogRates(
+                file.path,
+                (file.model, file.checkpoint, file.task),
+                file.date,
+                pd.DataFrame(found.frame_columns()),
+                found.about,
+                {**run, "pooled": pooled_groups(file.results)},
+            )
+        if read:
+            asked.notes += _account(paths, read)
+
+
+def _account(files: Sequence[Path], read: Sequence[FileRates]) -> list[str]:
+    """What was read, used and set aside, and where the rates come from."""
+    used = [found for found in read if not found.refusal]
+    counts: Counter[str] = Counter()
+    for found in used:
+        counts += found.counts
+    total = sum(found.file.path.stat().st_size for found in read)
+    size = f"{total / 1e6:,.1f} MB" if total >= 1e6 else f"{total / 1e3:,.0f} kB"
+    parts = [f"{count:,} {what}" for what, count in counts.items() if what != "used"]
+    lines = [
+        f"{len(files)} samples files found, {len(read)} read ({size}), {len(used)} "
+        f"used: {counts['used']:,} questions" + "".join(f", {part}" for part in parts)
+    ]
+    ways: dict[str, list[str]] = {}
+    for found in used:
+        ways.setdefault(found.how, []).append(f"{found.file.task} on {found.file.model}")
+    for how, names in ways.items():
+        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+        lines.append(f"{how}: {', '.join(names[:4])}{more}")
+    return lines
+
+
+def _newest(files: Sequence[Path], asked: Asked) -> list[SampleFile]:
+    """The newest samples of each model and task, apart from what is covered already."""
+    wanted: list[tuple[Capture, SampleFile]] = []
+    for path in files:
+        found = _identified(path, asked)
+        if found is None:
+            continue
+        key = (found.model, found.checkpoint, found.task)
+        if key in asked.covered:
+            asked.leave(path, ", its pass rates are already in a file given or found")
+            continue
+        wanted.append((key, found))
+    return asked.newest(wanted)
+
+
+def _identified(path: Path, asked: Asked) -> SampleFile | None:
+    """Task, date and ladder entry of a samples file; None (with a note) for another model's."""
+    name = task_and_date(path)
+    if name is None:
+        raise InputError(
+            f"{path}: not named samples_TASK_DATE.jsonl as the harness names its files; rename it "
+            "or leave it out"
+        )
+    task, date = name
+    results = _results(path, date, asked.notes)
+    model_args = (results.get("config") or {}).get("model_args")
+    captured = results.get("cod") or {}
+    try:
+        if captured.get("ladder") == asked.ladder.name and asked.options.rung is None:
+            model, checkpoint = asked.ladder.find(captured["rung"]), str(captured["checkpoint"])
+        else:
+            names = _names(model_args, path.parent.name)
+            model, checkpoint = rung_of(asked.ladder, asked.options, names)
+    except InputError as refusal:
+        asked.leave(path, f": {refusal}")
+        return None
+    return SampleFile(path, task, date, model.name, checkpoint, results)
+
+
+def _names(model_args: Any, folder: str) -> list[str]:
+    from cod_harness.harness.capture.capture import model_names
+
+    # The harness names the folder after the model, each `/` written as `__`.
+    return [*model_names(model_args), f"pretrained={folder.replace('__', '/')}", folder]
+
+
+def _results(path: Path, date: str, notes: list[str]) -> dict[str, Any]:
+    """The results file of the same run; its settings go unchecked without it."""
+    beside = path.parent / f"results_{date}.json"
+    problem = "is missing"
+    if beside.exists():
+        try:
+            found = json.loads(beside.read_text(encoding="utf-8", errors="replace"))
+            if isinstance(found, dict):
+                return found
+            problem = "holds no JSON object"
+        except (OSError, ValueError) as error:
+            problem = f"cannot be read ({error})"
+    text = f"{beside}: {problem}: version, shots and settings of that run are not checked"
+    if text not in notes:
+        notes.append(text)
+    return {}

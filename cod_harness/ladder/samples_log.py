@@ -1,0 +1,145 @@
+"""The harness's logs of samples, `samples_TASK_DATE.jsonl`: read line after line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from cod_harness.errors import InputError
+
+# Read ahead, in bytes. Lines of 100 long responses are hundreds of kilobytes.
+_BUFFER = 1 << 20
+_FILTER = re.compile(rb'"filter":\s*"((?:[^"\\]|\\.)*)"')
+_NAME = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
+_NEEDED = ("doc_hash", "resps", "filter")
+
+Sample = dict[str, Any]
+
+
+class NoSample(InputError):
+    """A file that is no log of samples, or has a line that is none; names file and line."""
+
+
+class CutOff(Exception):
+    """The last line of a file is not whole: the run, or a copy of its file, was broken off."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+def task_and_date(path: Path) -> tuple[str, str] | None:
+    """What the harness's name of a samples file tells; None for another name."""
+    name = _NAME.fullmatch(path.name)
+    return (name["task"], name["date"]) if name else None
+
+
+def samples_files(folder: Path) -> list[Path]:
+    """The files that may be logs of samples anywhere under a folder, by path."""
+    return sorted(folder.rglob("samples_*.jsonl"))
+
+
+class SamplesLog:
+    """One log, read once from its start to its end.
+
+    filters: the filters of the lines seen, with their numbers.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.filters: Counter[str] = Counter()
+        self._lines = _numbered(path)
+        self._ahead: list[tuple[int, bytes]] = []
+
+    def first(self) -> Sample:
+        """The first sample; it is not passed over by this. Raises NoSample if there is none."""
+        for number, line in self._lines:
+            self._ahead.append((number, line))
+            if line.strip():
+                try:
+                    return _sample(self.path, number, line)
+                except CutOff:
+                    break
+        raise NoSample(f"{self.path}: holds no samples; was the run broken off?")
+
+    def samples(
+        self, filter_name: str | None, advance: Callable[[int], None] = lambda _: None
+    ) -> Iterator[tuple[int, int, Sample]]:
+        """(line number from 1, bytes in the line, sample) for every line of one filter, or of all.
+
+        A task with several filters logs all responses once for each; the others' are not parsed.
+        advance: told the bytes of each line, of all filters. Raises NoSample for a line that is no
+        sample, CutOff if that is the last one and has no end.
+        """
+        for number, line in chain(self._ahead, self._lines):
+            name = _filter_of(line)
+            if name is not None:
+                self.filters[name] += 1
+            told = name is None or filter_name is None or name == filter_name
+            if told and line.strip():
+                yield number, len(line), _sample(self.path, number, line)
+            advance(len(line))
+
+
+def filters_in(path: Path) -> list[str]:
+    """The filters of a log, in order of appearance, out of the ends of its lines."""
+    names = (_filter_of(line) for _, line in _numbered(path))
+    return list(dict.fromkeys(name for name in names if name is not None))
+
+
+def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        with open(path, "rb", buffering=_BUFFER) as stream:
+            for number, line in enumerate(stream, 1):
+                yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+    except OSError as error:
+        raise NoSample(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _filter_of(line: bytes) -> str | None:
+    # Quotes inside a text are escaped, so the last hit is a key: the harness's own.
+    at = line.rfind(b'"filter":')
+    match = _FILTER.match(line, at) if at >= 0 else None
+    return str(json.loads(b'"' + match[1] + b'"')) if match else None
+
+
+def _sample(path: Path, number: int, line: bytes) -> Sample:
+    problem = ""
+    try:
+        sample = _parsed(line)
+    except ValueError as error:
+        if not line.endswith(b"\n"):
+            raise CutOff(number) from None
+        problem = f"not JSON: {error}"
+    else:
+        if not isinstance(sample, dict):
+            problem = f"a {type(sample).__name__}, not an object"
+        else:
+            missing = [key for key in _NEEDED if key not in sample]
+            if not missing and _well_formed(sample["resps"]):
+                return sample
+            problem = f"it has no {', '.join(missing)}" if missing else "its resps hold no response"
+    raise NoSample(f"{path}: line {number}: not a logged sample ({problem}); was it edited?")
+
+
+def _well_formed(responses: Any) -> bool:
+    return (
+        isinstance(responses, list)
+        and bool(responses)
+        and all(isinstance(of_one, list) and of_one for of_one in responses)
+    )
+
+
+def _parsed(line: bytes) -> Any:
+    import orjson
+
+    try:
+        return orjson.loads(line)
+    except ValueError:
+        # The harness writes NaN and half characters, which strict JSON does not know.
+        return json.loads(line.decode("utf-8", "replace"))

@@ -1,0 +1,66 @@
+"""Processes that end with the one that started them, whatever ended that."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+# In a child's environment: the process it belongs to.
+PARENT = "COD_PARENT"
+
+
+def end_with_parent(parent: int) -> None:
+    """Let the kernel end this process when `parent` does. For the start of a child; Linux only."""
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it ended before we asked
+            os._exit(1)
+
+
+def end_with_parent_named() -> None:
+    """The same, for the parent that the environment names, if it names one."""
+    parent = os.environ.pop(PARENT, "")
+    if parent.isdecimal():
+        end_with_parent(int(parent))
+
+
+class Ended(KeyboardInterrupt):
+    """The process was asked to end by a signal; number: which."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextmanager
+def ended_like_interrupted() -> Iterator[None]:
+    """Let `kill`, a lost terminal or a batch system's end of time stop a command as Ctrl-C does.
+
+    Then what it started is ended too. Signals that are ignored (nohup) stay so.
+    """
+    changed = []
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            with contextlib.suppress(ValueError):  # not in the main thread
+                signal.signal(number, _raise)
+                changed.append(number)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _raise(number: int, _: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # once is enough: cleaning up takes a moment
+    raise Ended(number)

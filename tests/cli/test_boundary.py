@@ -1,0 +1,195 @@
+"""One boundary for all commands: whatever happens inside, a line and a status come out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import cod_harness.cli as cli
+from cod_harness.errors import InputError
+from cod_harness.harness.campaign.jobs import COMMAND
+from cod_harness.parent import PARENT
+
+
+def _raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_main_of", lambda _: fail)
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InputError("that is wrong"), 2),
+        (KeyboardInterrupt(), 130),
+        (RecursionError("too deep"), 1),
+        (OSError(28, "No space left on device"), 1),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), 1),
+        (MemoryError(), 1),
+        (ZeroDivisionError("division\nby zero"), 1),
+    ],
+)
+def test_every_command_ends_in_a_line(
+    command: str,
+    error: BaseException,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    _raising(error, monkeypatch)
+    assert cli.main([command]) == status
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.strip().splitlines()) == 1
+    assert "Traceback" not in printed.err
+    traces = list(tmp_path.iterdir())
+    assert len(traces) == (status == 1)
+    if traces:
+        assert str(traces[0]) in printed.err
+        assert "Traceback" in traces[0].read_text()
+
+
+def test_no_place_for_the_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere/at/all")
+    _raising(ZeroDivisionError("x"), monkeypatch)
+    assert cli.main(["forecast"]) == 1
+    assert "trace to report: above" in capsys.readouterr().err
+
+
+def _run(words: str, **more: object) -> subprocess.CompletedProcess[str]:
+    # PIPESTATUS: bash alone has it
+    return subprocess.run(
+        ["bash", "-c", words], capture_output=True, text=True, check=False, **more  # type: ignore
+    )  # fmt: skip
+
+
+PYTHON = f"{sys.executable} -m cod_harness"
+
+
+def test_a_reader_that_has_gone() -> None:
+    done = _run(f"{PYTHON} --help | true; exit ${{PIPESTATUS[0]}}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_full_standard_output() -> None:
+    done = _run(f"{PYTHON} --help >/dev/full")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1 and "No space left" in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams(closed: str) -> None:
+    assert _run(f"{PYTHON} --help {closed}").returncode == 0
+    wrong = _run(f"{PYTHON} nonsense {closed}")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+def test_letters_that_a_terminal_lacks(tmp_path: Path) -> None:
+    code = "from cod_harness.streams import patient_streams\nwith patient_streams(): print('é', 1)"
+    done = _run(f'{sys.executable} -c "{code}"', env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stdout) == (0, "\\xe9 1\n")
+
+
+def test_children_import_nothing_from_the_working_folder(tmp_path: Path) -> None:
+    for name in ("yaml", "numpy", "argparse", "cod_harness"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'mark')!r}, 'w')\n")
+    done = subprocess.run(
+        [*COMMAND, "check-nothing"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert not (tmp_path / "mark").exists()
+    control = subprocess.run(
+        [sys.executable, "-m", "cod_harness"], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert (tmp_path / "mark").exists(), control
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def _pid_in(path: Path) -> int:
+    for _ in range(400):
+        if path.exists() and path.read_text().strip():
+            return int(path.read_text())
+        time.sleep(0.05)
+    raise AssertionError(f"{path} never came")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal is Linux's")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_rung_processes_end_with_the_ladder(number: int, tmp_path: Path) -> None:
+    child = (
+        "import os, time, sys\nfrom cod_harness.parent import end_with_parent_named\n"
+        f"end_with_parent_named()\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        "time.sleep(60)"
+    )
+    parent = (
+        "import os, sys, time, subprocess\n"
+        f"environment = {{**os.environ, {PARENT!r}: str(os.getpid())}}\n"
+        f"subprocess.Popen([sys.executable, '-c', {child!r}], env=environment, "
+        "start_new_session=True)\ntime.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent], cwd=tmp_path)
+    pid = _pid_in(tmp_path / "pid")
+    process.send_signal(number)
+    process.wait()
+    deadline = time.monotonic() + 5
+    while _alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _alive(pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal is Linux's")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_forked_workers_end_with_their_parent(number: int, tmp_path: Path) -> None:
+    code = (
+        "import os, time\nfrom cod_harness.harness.forked import *\n"
+        "from cod_harness.harness import forked\n"
+        "def work(at):\n"
+        f"    open({str(tmp_path)!r} + f'/pid{{at}}', 'w').write(str(os.getpid()))\n"
+        "    time.sleep(60)\n"
+        "run = next(v for k, v in vars(forked).items() if callable(v) and not k.startswith('_') "
+        "and 'chunks' in getattr(getattr(v, '__code__', None), 'co_varnames', ()))\n"
+        "list(run(work, [[0], [1]], 2))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    pids = [_pid_in(tmp_path / "pid0"), _pid_in(tmp_path / "pid1")]
+    process.send_signal(number)
+    process.wait()
+    deadline = time.monotonic() + 5
+    while any(map(_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(_alive, pids))
+
+
+def test_terminated_like_interrupted(tmp_path: Path) -> None:
+    code = (
+        "import cod_harness.cli as cli, time, sys\n"
+        "def slow(_):\n    print('begun', flush=True)\n    time.sleep(60)\n"
+        "cli._main_of = lambda _: slow\nsys.exit(cli.main(['forecast']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout.readline() == "begun\n"
+    process.terminate()
+    assert process.wait(10) == 128 + signal.SIGTERM
+    assert process.stderr.read().strip() == "cod-harness: stopped"

@@ -1,0 +1,149 @@
+"""Ladders and jobs on a real Ray."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cluster_runs import Ladder, lines, measured, python_job, until, until_ended
+from harness_runs import captured
+from ray_nodes import RayNodes
+
+from cod_harness.cli import main
+from cod_harness.harness.campaign.executors import Room
+from cod_harness.harness.campaign.jobs import Job
+from cod_harness.harness.campaign.ray_cluster import RayExecutor
+
+pytestmark = pytest.mark.slow
+
+WAITS = "import os, time; open(HERE + '/begun', 'a').write(f'{os.getpid()}\\n'); time.sleep(60)"
+
+
+def engine(nodes: RayNodes, folder: Path, jobs: int | None = None) -> RayExecutor:
+    room = Room(folder / "jobs", jobs, options={"address": nodes.address}, look_every=0.2)
+    return RayExecutor(room)
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+
+def test_a_ladder_equals_that_of_one_machine(
+    ray: RayNodes, ladder: Ladder, local: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Submitted by a driver that is killed, and collected by a later one."""
+    words = ("--executor", "ray", "--ray-address", ray.address)
+    dry = ladder(tmp_path, *words, "--dry-run")
+    assert f"# Ray at {ray.address}" in dry.out and dry.out.count("num_gpus=0") == 8
+    driver = subprocess.Popen(
+        [sys.executable, "-m", "cod_harness", *ladder.words(tmp_path, *words)],
+        stderr=subprocess.PIPE,
+    )
+    until(lambda: list((tmp_path / "cod_logs").glob("*.log")), 120)
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    status = captured(lambda: main(["status", str(tmp_path), "--json", "-"]), tmp_path)
+    document = json.loads(status.out)
+    assert document["driver"] is None
+    assert document["counts"]["running"] >= 1
+    ran = ladder(tmp_path, *words)
+    assert "started earlier, found again" in ran.err
+    assert ran.status in (0, 2), ran.err
+    pd.testing.assert_frame_equal(measured(tmp_path), local, check_exact=True)
+
+
+def test_how_jobs_end(ray: RayNodes, tmp_path: Path) -> None:
+    executor = engine(ray, tmp_path, jobs=2)
+    for job in (
+        python_job("good", "import os; print(os.environ['COD_X'])", tmp_path),
+        python_job("bad", "raise SystemExit(3)", tmp_path),
+        python_job("killed", "import os; os.kill(os.getpid(), 9)", tmp_path),
+        Job("none", ("/no/such/program",), tmp_path / "none.log"),
+    ):
+        executor.submit(job)
+    ended = until_ended(executor, 4)
+    assert {name: end.status for name, end in ended.items()} == {
+        "good": 0, "bad": 3, "killed": 137, "none": 127,
+    }  # fmt: skip
+    assert lines(tmp_path / "good.log") == ["a b"]
+    executor.leave()
+
+
+def test_cancelled(ray: RayNodes, tmp_path: Path) -> None:
+    """A later process can end the jobs; their processes are gone, and nobody finds them again."""
+    jobs = [python_job(name, WAITS, tmp_path) for name in ("one", "two")]
+    executor = engine(ray, tmp_path, jobs=1)
+    for job in jobs:
+        executor.submit(job)
+    executor.poll()
+    until(lambda: lines(tmp_path / "begun"))
+    [pid] = lines(tmp_path / "begun")
+    later = engine(ray, tmp_path)
+    assert later.found(jobs) == jobs
+    later.stop()
+    until(lambda: gone(int(pid)))
+    assert not engine(ray, tmp_path).found(jobs)
+    assert lines(tmp_path / "begun") == [pid]  # the second never began
+
+
+def test_a_node_that_dies(ray: RayNodes, tmp_path: Path) -> None:
+    """Its job is lost, which is no failure of its own, and its process does not live on."""
+    job = Job(**{**vars(python_job("moved", WAITS, tmp_path)), "gpus": 1})
+    executor = engine(ray, tmp_path)
+    executor.submit(job)
+    executor.poll()
+    until(lambda: lines(tmp_path / "begun"))
+    [pid] = map(int, lines(tmp_path / "begun"))
+    node = {"127.0.0.3": "one", "127.0.0.4": "two"}[_node_of(pid)]
+    ray.kill_node(node)
+    try:
+        ended = until_ended(executor, 1)["moved"]
+        assert (ended.fate, ended.why) == ("lost", "its node or worker was lost")
+        until(lambda: gone(pid))
+        executor.submit(job)
+        executor.poll()
+        until(lambda: len(lines(tmp_path / "begun")) == 2)
+        executor.stop()
+    finally:
+        ray.start_node(node)
+
+
+def _node_of(pid: int) -> str:
+    """The address of the node that a job's process runs on: in the words of the raylet above it."""
+    while pid > 1:
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        for word in Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0"):
+            if word.startswith("--node_ip_address="):
+                return word.partition("=")[2]
+    raise LookupError("no raylet above")
+
+
+def test_no_ray_at_the_address(ray: RayNodes, ladder: Ladder, tmp_path: Path) -> None:
+    line = ladder.words(tmp_path, "--executor", "ray", "--ray-address", "127.0.0.9:6399")
+    # A process of its own: in this one Ray is connected already.
+    done = subprocess.run(
+        [sys.executable, "-m", "cod_harness", *line], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "--ray-address 127.0.0.9:6399: no Ray cluster answers there" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_ray_is_not_installed(
+    ladder: Ladder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    ran = ladder(tmp_path, "--executor", "ray")
+    assert ran.status == 2
+    [line] = ran.err.splitlines()
+    assert "pip install 'cod-harness[ray]'" in line

@@ -1,0 +1,271 @@
+"""Ladders and jobs on a real SLURM."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cluster_runs import Ladder, lines, measured, python_job, until, until_ended
+from harness_runs import captured
+from slurm_cluster import SlurmCluster
+
+from cod_harness.cli import main
+from cod_harness.errors import InputError
+from cod_harness.harness.campaign.executors import Room
+from cod_harness.harness.campaign.jobs import Job
+from cod_harness.harness.campaign.slurm import SlurmExecutor, sbatch_options
+
+pytestmark = pytest.mark.slow
+
+WAITS = "import time; open(HERE + '/begun', 'a').write('x\\n'); time.sleep({})"
+
+
+def engine(folder: Path, **more: object) -> SlurmExecutor:
+    return SlurmExecutor(Room(folder / "jobs", look_every=0.2, **more))  # type: ignore[arg-type]
+
+
+def handed_over(executor: SlurmExecutor, jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        executor.submit(job)
+    executor.poll()
+
+
+def arrays(folder: Path) -> list[Path]:
+    return sorted((folder / "jobs" / "slurm").glob("*/array.json"))
+
+
+def task(folder: Path, number: int = 0) -> str:
+    return f"{json.loads(arrays(folder)[-1].read_text())['id']}_{number}"
+
+
+def test_a_ladder_equals_that_of_one_machine(
+    slurm: SlurmCluster, ladder: Ladder, local: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Four rungs, two tasks: submitted, left, and collected by a later call."""
+    words = ("--executor", "slurm", "--sbatch", "--time=0:05:00")
+    dry = ladder(tmp_path, *words, "--dry-run")
+    assert dry.status == 0
+    assert dry.out.startswith("sbatch --parsable --job-name=cod-SUBMISSION-1 --array=0-7 ")
+    assert "--time=0:05:00" in dry.out
+    assert not list(tmp_path.iterdir())
+
+    ran = ladder(tmp_path, *words, "--detach")
+    assert ran.status == 0, ran.err
+    assert "8 jobs go on without this command" in ran.err
+    ran = ladder(tmp_path, *words, "--detach")
+    assert "started earlier, found again" in ran.err
+    assert len(list((tmp_path / "cod_jobs" / "slurm").iterdir())) == 1  # not submitted twice
+    status = captured(lambda: main(["status", str(tmp_path), "--json", "-"]), tmp_path)
+    document = json.loads(status.out)
+    assert (document["executor"], len(document["rungs"])) == ("slurm", 8)
+    ran = ladder(tmp_path, *words)
+    assert ran.status in (0, 2), ran.err
+    pd.testing.assert_frame_equal(measured(tmp_path), local, check_exact=True)
+    status = captured(lambda: main(["status", str(tmp_path)]), tmp_path)
+    assert "four on slurm: 8 done; complete" in status.out
+
+
+def test_how_jobs_end(slurm: SlurmCluster, tmp_path: Path) -> None:
+    """Environment and setup reach them, statuses come back, signals are told as a shell tells."""
+    executor = engine(tmp_path, setup=("export COD_Y=7", "true"))
+    handed_over(
+        executor,
+        [
+            python_job(
+                "good", "import os; print(os.environ['COD_X'], os.environ['COD_Y'])", tmp_path
+            ),
+            python_job("bad", "raise SystemExit(3)", tmp_path),
+            python_job("killed", "import os; os.kill(os.getpid(), 9)", tmp_path),
+            Job("none", ("/no/such/program",), tmp_path / "none.log"),
+        ],
+    )
+    ended = until_ended(executor, 4)
+    assert {name: end.status for name, end in ended.items()} == {
+        "good": 0, "bad": 3, "killed": 137, "none": 127,
+    }  # fmt: skip
+    assert {end.fate for end in ended.values()} == {"ended"}
+    assert lines(tmp_path / "good.log") == ["a b 7"]
+    executor = engine(tmp_path, setup=("module load nothing",))
+    handed_over(executor, [python_job("unset", "pass", tmp_path)])
+    assert until_ended(executor, 1)["unset"].status == 2
+    assert (
+        "cod-harness: setup failed: module load nothing (on " in lines(tmp_path / "unset.log")[-1]
+    )
+
+
+def test_a_job_is_asked_to_end(slurm: SlurmCluster, tmp_path: Path) -> None:
+    """What a time limit does first: SIGTERM reaches the run, which ends in its own way."""
+    code = "import signal, sys\nsignal.signal(15, lambda *_: sys.exit(5))\n" + WAITS.format(60)
+    executor = engine(tmp_path)
+    handed_over(executor, [python_job("long", code, tmp_path)])
+    until(lambda: lines(tmp_path / "begun"))
+    slurm.ask("scancel", "--batch", "--signal=TERM", task(tmp_path))
+    assert until_ended(executor, 1)["long"].status == 5
+
+
+def test_a_driver_that_was_killed(slurm: SlurmCluster, tmp_path: Path) -> None:
+    """The next one finds its jobs, those that ended meanwhile too, and each end is told once."""
+    jobs = [python_job("long", WAITS.format(4), tmp_path), python_job("bad", "exit(3)", tmp_path)]
+    handed_over(engine(tmp_path), jobs)
+    [array] = arrays(tmp_path)
+    kept = json.loads(array.read_text())
+    until(lambda: lines(tmp_path / "begun"))
+    # Killed between asking SLURM and noting its answer.
+    array.write_text(json.dumps({**kept, "id": ""}))
+    watching = engine(tmp_path, watching=True)
+    assert set(watching.found(jobs)) == set(jobs)
+    later = engine(tmp_path)
+    assert set(later.found(jobs)) == set(jobs)
+    assert json.loads(array.read_text())["id"] == kept["id"]
+    assert {name: end.status for name, end in until_ended(later, 2).items()} == {
+        "long": 0,
+        "bad": 3,
+    }
+    assert not engine(tmp_path).found(jobs)
+    assert lines(tmp_path / "begun") == ["x"]
+    assert len(arrays(tmp_path)) == 1
+
+
+def test_a_forgotten_id(slurm: SlurmCluster, tmp_path: Path) -> None:
+    """SLURM forgets a job some minutes after its end; its status file does not."""
+    jobs = [python_job(name, "exit(3)", tmp_path) for name in ("kept", "lost")]
+    executor = engine(tmp_path)
+    handed_over(executor, jobs)
+    until_ended(executor, 2)
+    [array] = arrays(tmp_path)
+    kept = json.loads(array.read_text())
+    array.write_text(json.dumps({**kept, "id": "987654", "told": []}))
+    (array.parent / "1.status").unlink()
+    later = engine(tmp_path)
+    assert len(later.found(jobs)) == 2
+    ended = until_ended(later, 2)
+    assert (ended["kept"].status, ended["kept"].fate) == (3, "ended")
+    assert ended["lost"].fate == "unknown"
+
+
+def test_cancelled(slurm: SlurmCluster, tmp_path: Path) -> None:
+    jobs = [python_job(name, WAITS.format(60), tmp_path) for name in ("by_us", "by_hand")]
+    executor = engine(tmp_path)
+    handed_over(executor, jobs)
+    until(lambda: len(lines(tmp_path / "begun")) == 2)
+    slurm.ask("scancel", task(tmp_path, 1))
+    assert until_ended(executor, 1)["by_hand"].fate == "cancelled"
+    executor.stop()
+    until(lambda: not slurm.ask("squeue", "-h").strip())
+    assert not engine(tmp_path).found(jobs)
+
+
+def test_requeued(slurm: SlurmCluster, tmp_path: Path) -> None:
+    """The first try's status file says 143; what counts is the end of the second."""
+    code = (
+        "import os, time\nopen(HERE + '/begun', 'a').write('x\\n')\n"
+        "time.sleep(60 if len(open(HERE + '/begun').read()) < 3 else 0)"
+    )
+    executor = engine(tmp_path)
+    handed_over(executor, [python_job("again", code, tmp_path)])
+    until(lambda: lines(tmp_path / "begun"))
+    slurm.ask("scontrol", "requeue", task(tmp_path))
+    until((arrays(tmp_path)[0].parent / "0.status").exists)
+    assert not executor.poll()
+    start_now(slurm, task(tmp_path))
+    assert until_ended(executor, 1)["again"].status == 0
+    assert lines(tmp_path / "begun") == ["x", "x"]
+
+
+def test_a_node_that_dies(slurm: SlurmCluster, tmp_path: Path) -> None:
+    """Its job is begun again on another one; jobs elsewhere do not notice."""
+    code = (
+        "import os, time\nopen(HERE + '/begun', 'a').write(os.environ['SLURMD_NODENAME'] + '\\n')\n"
+        "time.sleep(60 if len(open(HERE + '/begun').read().split()) < 2 else 0)"
+    )
+    executor = engine(tmp_path)
+    handed_over(executor, [python_job("moved", code, tmp_path)])
+    until(lambda: lines(tmp_path / "begun"))
+    [node] = lines(tmp_path / "begun")
+    slurm.kill_node(node)
+    try:
+        until(lambda: "PENDING" in slurm.ask("squeue", "-h", "-j", task(tmp_path), "-o", "%T"))
+        start_now(slurm, task(tmp_path))
+        assert until_ended(executor, 1)["moved"].status == 0
+    finally:
+        slurm.start_node(node)
+        slurm.wait_for_nodes()
+    first, second = lines(tmp_path / "begun")
+    assert (first, second) == (node, {"cod1": "cod2", "cod2": "cod1"}[node])
+
+
+def start_now(slurm: SlurmCluster, task: str) -> None:
+    """SLURM lets a requeued job wait two minutes, which a test need not."""
+    until(lambda: "PENDING" in slurm.ask("squeue", "-h", "-j", task, "-o", "%T"))
+    time.sleep(2)  # the node is still clearing the first try away
+    slurm.ask("scontrol", "update", f"JobId={task}", "StartTime=now")
+
+
+@pytest.mark.parametrize(
+    ("sbatch", "words"),
+    [
+        ("--partition=nowhere", "invalid partition specified: nowhere"),
+        ("--nonsense=1", "unrecognized option '--nonsense=1'"),
+        ("--gres=gpu:3", "Invalid generic resource (gres) specification"),
+    ],
+)
+def test_what_slurm_refuses(
+    slurm: SlurmCluster, ladder: Ladder, tmp_path: Path, sbatch: str, words: str
+) -> None:
+    ran = ladder(tmp_path, "--executor", "slurm", "--sbatch", sbatch)
+    assert ran.status == 2
+    [line] = ran.err.splitlines()
+    assert words in line
+    assert not list((tmp_path / "cod_jobs" / "slurm").iterdir())
+
+
+def test_no_slurm(ladder: Ladder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ran = ladder(tmp_path / "out", "--executor", "slurm")
+    assert ran.status == 2
+    [line] = ran.err.splitlines()
+    assert "sbatch: no such program here" in line
+
+
+def test_a_task_that_does_not_exist_and_cancel(
+    slurm: SlurmCluster, ladder: Ladder, tmp_path: Path
+) -> None:
+    """Stops at the first; then a driver that is killed, and `cancel` ends what it left."""
+    words = ladder.words(tmp_path, "--executor", "slurm", "--jobs", "1")
+    words[words.index("demo_gsm8k,demo_mmlu_pro")] = "demo_nothing"
+    ran = captured(lambda: main(words), tmp_path)
+    assert ran.status == 2
+    assert "stopped at 4k demo_nothing, since every rung would end alike" in ran.err
+    assert "Tasks not found: demo_nothing" in ran.err
+
+    words = ladder.words(tmp_path, "--executor", "slurm", "--jobs", "1")
+    driver = subprocess.Popen([sys.executable, "-m", "cod_harness", *words], stderr=subprocess.PIPE)
+    until(lambda: slurm.ask("squeue", "-h", "-t", "RUNNING").strip(), 120)
+    second = ladder(tmp_path, "--executor", "slurm")
+    assert second.status == 2
+    assert f"process {driver.pid} on " in second.err
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    ran = captured(lambda: main(["cancel", str(tmp_path)]), tmp_path)
+    assert re.search("[78] jobs cancelled", ran.err)
+    until(lambda: not slurm.ask("squeue", "-h").strip())
+    assert os.path.exists(tmp_path / "cod_jobs" / "campaign.json")
+
+
+def test_options() -> None:
+    text = "--partition=gpu --time 4:00:00 -A me -n4 --exclusive --constraint='a&b'"
+    assert sbatch_options(text) == {
+        "partition": "gpu", "time": "4:00:00", "A": "me", "n": "4", "exclusive": "",
+        "constraint": "a&b",
+    }  # fmt: skip
+    with pytest.raises(InputError, match="'gpu' is no option of sbatch"):
+        sbatch_options("--exclusive=user gpu")

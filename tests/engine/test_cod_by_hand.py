@@ -1,0 +1,147 @@
+"""The pipeline again, step by step from its parts: what `COD` puts together, and how."""
+
+import numpy as np
+import pytest
+from ladders import LADDER, TARGET, simulated
+
+from cod_harness.engine import COD
+from cod_harness.engine.fitting import fit
+from cod_harness.engine.forecast import Subset
+from cod_harness.engine.intervals import accuracy_variance, central_interval, cluster_variance
+from cod_harness.engine.laws import EQ4, EmergenceLaw
+from cod_harness.engine.mapping import fit_map
+from cod_harness.engine.measurements import measurements
+from cod_harness.engine.views.irt import abilities
+from cod_harness.engine.views.pooling import accuracies, parts, pooled, view
+from cod_harness.engine.views.trend import forecast_spread
+
+MIDDLE = 0.5 * np.log(LADDER[0] * LADDER[-1])
+X = np.log(LADDER) - MIDDLE
+
+
+@pytest.fixture(scope="module")
+def given():
+    """Sorted already: rates of three kinds and a rest, their labels, an anchor."""
+    rates = simulated(2, per_kind=25)[:75]
+    rest = np.random.default_rng(1).binomial(100, 0.4, size=(20, 9)) / 100
+    rates = np.vstack([rates, rest, np.zeros((5, 9))])
+    labels = np.repeat([0, 1, 2, -1], [25, 25, 25, 25])
+    ladder = measurements(rates[:, :-1], LADDER, 100, rates[:, -1:])
+    return ladder, labels[ladder.question_order]
+
+
+def fitted(given, **settings):
+    ladder, labels = given
+    model = COD(**settings)
+    return model.fit(ladder.rates, LADDER, 100, anchors=ladder.anchors, labels=labels)
+
+
+def laws_of(given, law=EQ4, b_scale=1.0, noise_floor=0.02):
+    ladder, labels = given
+    groups = [labels == label for label in range(3)]
+    means = np.array([ladder.rates[group].mean(axis=0) for group in groups])
+    variance = np.array([cluster_variance(ladder, group) for group in groups])
+    sigma = np.sqrt(variance + noise_floor**2)
+    return means, fit(law, X, means, sigma, penalty=law.ridge_penalty(b_scale))
+
+
+def test_each_cluster_is_the_law_fitted_to_its_mean(given):
+    bounded = EmergenceLaw("eq4", EQ4.parameters, b_bound=1.5)
+    for settings, how in [
+        ({}, {"law": bounded}),
+        ({"b_bound": None}, {}),
+        (
+            {"b_scale": 0.3, "noise_floor": 0.05},
+            {"law": bounded, "b_scale": 0.3, "noise_floor": 0.05},
+        ),
+    ]:
+        model = fitted(given, n_replicates=0, trend=False, **settings)
+        means, fits = laws_of(given, **how)
+        assert [cluster.size for cluster in model.clusters_] == [25, 25, 25]
+        for cluster, mean, theta in zip(model.clusters_, means, fits.theta, strict=True):
+            np.testing.assert_allclose(cluster.rates, mean, rtol=1e-12)
+            np.testing.assert_allclose(cluster.curve(LADDER), EQ4.curve(theta, X), rtol=1e-9)
+
+
+def test_subset_map_and_forecast(given):
+    ladder, labels = given
+    model = fitted(given, n_replicates=0, trend=False, min_b=0.4)
+    kept = [cluster.id for cluster in model.clusters_ if cluster.predictable]
+    assert len(kept) > 0
+    inside = np.isin(labels, kept)
+    found = model.forecast(TARGET)
+    curves = [model.clusters_[i].curve(TARGET) for i in kept]
+    assert found.subset.mean == pytest.approx(np.mean(curves), rel=1e-12)  # of equal size
+    assert found.subset.share == model.subset_share_ == pytest.approx(inside.mean())
+    both = np.hstack([ladder.rates, ladder.anchors])
+    by_hand = fit_map(both[inside].mean(axis=0), both.mean(axis=0), 0.005, 0.3)
+    np.testing.assert_allclose(model.mapping_.points, by_hand.points, rtol=1e-12)
+    assert found.mean == found.low == found.high == pytest.approx(by_hand(found.subset.mean))
+    np.testing.assert_array_equal(model.classes_ == "predictable", inside)
+    np.testing.assert_array_equal(model.classes_ == "zero", ~ladder.rates.any(axis=1))
+    np.testing.assert_array_equal(
+        model.classes_ == "outlier", (labels < 0) & ladder.rates.any(axis=1)
+    )
+
+
+def test_clusters_of_different_sizes_count_by_their_questions(given):
+    ladder, labels = given
+    unequal = np.where((labels == 0) & (np.cumsum(labels == 0) > 10), -1, labels)
+    model = fitted((ladder, unequal), n_replicates=0, trend=False)
+    kept = [cluster for cluster in model.clusters_ if cluster.predictable]
+    assert [cluster.size for cluster in kept] == [10, 25, 25]
+    sizes = [10, 25, 25]
+    expected = np.dot(sizes, [cluster.curve(TARGET) for cluster in kept]) / 60
+    assert model.forecast(TARGET).subset.mean == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_measured_accuracies(given):
+    ladder, _ = given
+    model = fitted(given, n_replicates=0)
+    np.testing.assert_allclose(model.rung_accuracy_, ladder.rates.mean(axis=0))
+    np.testing.assert_allclose(model.rung_error_, np.sqrt(accuracy_variance(ladder)))
+    np.testing.assert_array_equal(model.compute_, LADDER)
+
+
+def test_the_two_views_and_their_pool(given):
+    ladder, _ = given
+    model = fitted(given, n_replicates=20)
+    views = model.views(TARGET)
+    # The clusters: their mean, the refits' central 68 %, 1.5 times as wide.
+    mean = float(model.mapping_(model.forecast(TARGET).subset.mean))
+    low, high = central_interval(model._draws(TARGET), mean, 0.6827)
+    assert views["clusters"] == view(mean, low, high, widen=1.5)
+    # The trend: ability at the target, one standard deviation either way.
+    known = abilities(ladder, accuracy_variance(ladder))
+    spread = forecast_spread(np.log(LADDER), known.values, known.variance, np.log(TARGET))
+    ends = known.accuracy(spread.mean + spread.sd * np.array([-1.0, 0.0, 1.0]))
+    expected = view(ends[1], ends[0], ends[2], coarse=0.1)
+    assert views["trend"].centre == pytest.approx(expected.centre, rel=1e-9)
+    assert views["trend"].sd == pytest.approx(expected.sd, rel=1e-9)
+    assert views["trend"].doubt == pytest.approx(expected.doubt, rel=1e-9)
+    found = model.forecast(TARGET, 0.8)
+    assert (found.low, found.mean, found.high) == accuracies(pooled(list(views.values())), 0.8)
+    assert found.parts == parts(views)
+
+
+def test_without_refits_the_clusters_count_as_certain(given):
+    view_of = fitted(given, n_replicates=0).views(TARGET)["clusters"]
+    assert view_of.sd == 0.0
+
+
+def test_nothing_predictable(given):
+    model = fitted(given, n_replicates=0, trend=False, min_b=9.0)
+    found = model.forecast(TARGET)
+    assert np.isnan(found.subset.mean) and found.subset == Subset(found.subset.mean, 0.0)
+    assert [reason.code for reason in found.reasons] == ["no_predictable_cluster"]
+    assert len(model.mapping_.points) == 0
+    # The trend speaks alone, and the silence of the clusters is told.
+    alone = fitted(given, min_b=9.0)
+    assert list(alone.views(TARGET)) == ["trend"]
+    assert "no_predictable_cluster" in [reason.code for reason in alone.forecast(TARGET).reasons]
+
+
+def test_few_predictable_questions_silence_the_clusters(given):
+    model = fitted(given, min_share=0.9, n_replicates=0)
+    assert list(model.views(TARGET)) == ["trend"]
+    assert "few_predictable" in [reason.code for reason in model.forecast(TARGET).reasons]
