@@ -56,9 +56,11 @@ def main() -> None:
                  f"{mean[1] / full:.3f}")
             )  # fmt: skip
             print(*rows[-1], file=sys.stderr, flush=True)
+    # A benchmark without a forecast under one of the ways is left out of the means.
+    both = ~np.isnan([[value[1] for value in values] for values in total.values()]).any(axis=0)
     for name, values in total.items():
-        mean = np.mean(values, axis=0)
-        ratio = mean[1] / np.mean(total["100"], axis=0)[1]
+        mean = np.mean(np.array(values)[both], axis=0)
+        ratio = mean[1] / np.mean(np.array(total["100"])[both], axis=0)[1]
         rows.append(
             ("all", name, f"{mean[0]:.3f}", f"{100 * mean[1]:.2f}", f"{100 * mean[2]:.2f}",
              f"{ratio:.3f}")

@@ -62,6 +62,11 @@ TESTS: dict[str, list[str]] = {
     "engine/meanshift/": ["clustering"],
 }
 
+HEAVY = """
+    numpy scipy.stats scipy.optimize scipy.interpolate scipy.integrate sklearn.cluster
+    sklearn.utils.estimator_checks hypothesis.strategies pandas pyarrow.parquet pytest threadpoolctl
+""".split()
+
 ARITHMETIC = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
     ast.Pow: ast.Mult, ast.MatMult: None, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,
@@ -235,7 +240,7 @@ def _tried(mutant: Mutant) -> str:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     name = mutant.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     sys.meta_path.insert(0, Changed(name, ROOT / mutant.path, mutated(mutant)))
-    quiet = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not slow"]
+    quiet = [*"-x -q --noconftest -p no:cacheprovider -p no:randomly -m".split(), "not slow"]
     if pytest.main([*quiet, "-k", SLOW_ONES, *tests_of(mutant.path)]) != 0:
         return "own"
     if "engine" in mutant.path and pytest.main([*quiet, *GOLDEN]) != 0:
@@ -263,9 +268,7 @@ def main(words: Sequence[str] | None = None) -> int:
         drawn = random.Random(asked.seed).sample(every, asked.sample)
     print(f"{len(every)} mutants, {len(drawn)} of them tried", flush=True)
     # Loaded once, for all forks.
-    for heavy in ("numpy", "scipy.stats", "scipy.optimize", "scipy.interpolate", "scipy.integrate",
-                  "sklearn.cluster", "sklearn.utils.estimator_checks", "hypothesis.strategies",
-                  "pandas", "pyarrow.parquet", "pytest", "threadpoolctl"):  # fmt: skip
+    for heavy in HEAVY:
         importlib.import_module(heavy)
     began, found = time.monotonic(), []
     for mutant in drawn:

@@ -56,7 +56,7 @@ def patient_streams() -> Iterator[PatientStream | None]:
     out = PatientStream(before[0]) if before[0] is not None else None
     # Never None: print() would take standard output instead.
     err = PatientStream(before[1] if before[1] is not None else io.StringIO())
-    sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
+    sys.stdout, sys.stderr = out, err
     try:
         yield out
     finally:

@@ -22,6 +22,7 @@ Forecast what a big model will score on benchmarks, from a ladder of small ones.
                                              that for every model of a ladder, then the forecast
   cod-harness status OUT                     where a ladder's jobs are
   cod-harness cancel OUT                     end them
+  cod-harness plan LADDER.yaml --tasks T     what that costs, before anything is spent
   cod-harness forecast OUT --ladder LADDER.yaml
                                              forecasts from pass rates captured before
   cod-harness backtest OUT --ladder LADDER.yaml
@@ -104,6 +105,7 @@ COMMANDS = (
     "ladder",
     "status",
     "cancel",
+    "plan",
     "forecast",
     "backtest",
     "report",

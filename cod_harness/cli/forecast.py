@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cod_harness.arguments import (
     ArgumentParser,
@@ -20,6 +21,9 @@ from cod_harness.engine.methods import DEFAULT_METHOD
 from cod_harness.engine.settings import LEVEL
 from cod_harness.errors import InputError
 from cod_harness.messages import detail, say
+
+if TYPE_CHECKING:
+    from cod_harness.ladder.manifest import Ladder
 
 _RANGE = 10  # amounts in a range of compute, unless told
 
@@ -40,6 +44,7 @@ def main(words: Sequence[str]) -> int:
         help="forecast for this training compute, or as 1e22:1e25 for a range of it (1e22:1e25:20 "
         "for 20 amounts)",
     )
+    parser.add_argument("--tasks", metavar="TASK,...", help="default: all tasks measured")
     parser.add_argument(
         "--observed",
         metavar="FILE",
@@ -66,7 +71,7 @@ def main(words: Sequence[str]) -> int:
     from cod_harness.evaluation.checkpoints import read_checkpoints
     from cod_harness.evaluation.forecasts import ForecastOptions, forecast_ladder
     from cod_harness.evaluation.transfer import SavedClusters
-    from cod_harness.ladder.files import write_whole
+    from cod_harness.ladder.files import date_stamp, write_whole
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.progress import progress_bar
@@ -76,10 +81,14 @@ def main(words: Sequence[str]) -> int:
 
     ladder = read_ladder(asked.ladder)
     rates = read_passrates(asked.paths, ladder)
+    if asked.tasks:
+        rates = rates.only(names(asked.tasks))
+    amounts = _amounts(asked.compute) if asked.compute else None
+    _check_above(amounts or [], ladder)
     options = ForecastOptions(
         methods=names(asked.method),
         targets=asked.target,
-        compute=_amounts(asked.compute) if asked.compute else None,
+        compute=amounts,
         level=share("--level", asked.level),
         allow_mismatch=asked.allow_mismatch,
         clusters=SavedClusters.read(asked.clusters) if asked.clusters else None,
@@ -105,8 +114,12 @@ def main(words: Sequence[str]) -> int:
         written = write_whole(Path(asked.json), json_text(made.with_curves()))
     elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
         folder, record = Path(asked.paths[0]), made.with_curves()
-        written = write_record(record, folder)
-        drawn = page_beside(record, folder)
+        if asked.compute or asked.tasks:  # never taken for the ladder's forecast later
+            name = folder / f"cod_whatif_{date_stamp()}.json"
+            written = write_whole(name, json_text(record))
+        else:
+            written = write_record(record, folder)
+            drawn = page_beside(record, folder)
     for note in made.record.settings.notes:
         say(note)
     if written:
@@ -114,6 +127,17 @@ def main(words: Sequence[str]) -> int:
     if drawn:
         say(f"report written to {drawn}")
     return 0
+
+
+def _check_above(amounts: Sequence[float], ladder: Ladder) -> None:
+    """A forecast goes up from the ladder; below its smallest rung no law says anything."""
+    known = [model.compute for model in ladder.rungs if model.compute is not None]
+    for amount in amounts:
+        if known and amount < min(known):
+            raise InputError(
+                f"--compute {amount:g}: below the smallest rung, of {min(known):.3g} FLOP; name an "
+                "amount above it"
+            )
 
 
 def _amounts(text: str) -> list[float]:

@@ -24,6 +24,7 @@ from cod_harness.harness.campaign.campaign import (
 )
 from cod_harness.harness.campaign.driver import Cancelled, Outcome, execute
 from cod_harness.harness.campaign.executors import Executor, Room, executor
+from cod_harness.harness.campaign.progress import ending, last_words
 from cod_harness.harness.campaign.records import words
 from cod_harness.harness.campaign.slurm import sbatch_options
 from cod_harness.harness.capture import flags
@@ -157,9 +158,10 @@ def _told(campaign: Campaign, outcome: Outcome, follow: Follow | None) -> int:
 
 def _say_failed(outcome: Outcome) -> None:
     for finished in outcome.failed:
-        how, _, last = words(finished).partition(": ")
+        job = finished.job
         print(
-            f"cod-harness: {finished.job.name} failed ({how}): {last}; log: {finished.job.log}",
+            f"cod-harness: {job.name} failed ({ending(finished)}): {last_words(job.log)}; "
+            f"log: {job.log}",
             file=sys.stderr,
         )
 
@@ -193,6 +195,7 @@ def _ended_like_interrupted() -> Iterator[None]:
     before = {
         number: signal.signal(number, signal.default_int_handler)
         for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN  # nohup
     }
     try:
         yield

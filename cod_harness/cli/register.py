@@ -30,10 +30,12 @@ def main(words: Sequence[str]) -> int:
     asked = parser.parse_args(words)
 
     from cod_harness.documents import register
-    from cod_harness.documents.reading import read_document
+    from cod_harness.documents.reading import found, read_document
     from cod_harness.evaluation.records.forecast import Forecasts
 
     read = read_document(asked.document, Forecasts)
+    targets = ", ".join(sorted({one.target for one in read.record.forecasts}))
+    say(f"registering {found(asked.document)}: forecasts for {targets}")
     path = Path(asked.register or register.DEFAULT_REGISTER)
     body = register.registered(read)
     if not asked.again and path.exists() and path.stat().st_size:

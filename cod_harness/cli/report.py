@@ -45,6 +45,8 @@ def main(words: Sequence[str]) -> int:
     from cod_harness.ladder.files import write_whole
 
     document = read_document(asked.document).record
+    if Path(asked.document).is_dir():
+        say(f"the newest forecast there: {found(asked.document)}")
     if asked.markdown:
         from cod_harness.report.text.markdown import markdown
 

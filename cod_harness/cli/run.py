@@ -27,6 +27,7 @@ def main(argv: Sequence[str]) -> int:
         return _help()
     try:
         options, rest = flags.take(argv)
+        _check_output(rest)
         capture = Capture(options, Outlook(options.allow_mismatch))
         with _ended_in_order():
             _run_harness(rest, capture)
@@ -50,6 +51,13 @@ def main(argv: Sequence[str]) -> int:
         print(f"cod-harness: lm_eval refuses the run: {what}", file=sys.stderr)
         return 2
     return capture.finish()
+
+
+def _check_output(rest: Sequence[str]) -> None:
+    """Said before a model is asked anything: without a folder all pass rates would be lost."""
+    given = {word.partition("=")[0] for word in rest}
+    if not given & {"--output_path", "-o", "--config", "-C"}:
+        raise InputError("--output_path is missing: name the folder that pass rates go to")
 
 
 class _AskedToEnd(BaseException):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,60 @@ def _paper_row(path: Path) -> tuple[str, ...]:
         counts.metric,
         f"{facts['questions']:,}",
         f"{_short(typical)} - {_short(most)}",
+    )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a benchmark asks of a model, as its configuration estimates it, in tokens a question.
+
+    generated_questions: those answered by writing; the others are scored by likelihood.
+    """
+
+    task: str
+    questions: int
+    generated_questions: int
+    prompt_tokens: float
+    answer_tokens: float
+    most_tokens: float
+
+
+def costs() -> dict[str, Cost]:
+    """The benchmarks whose lengths are known, by task: the paper's and the shipped ladder's."""
+    folder = task_folder()
+    found = {}
+    for path in sorted(folder.glob("cod_*.yaml")):
+        facts = _read(path)["metadata"] if path.stem != "cod_suite" else {}
+        if facts:
+            asked = facts["questions"]
+            found[path.stem] = Cost(
+                path.stem,
+                asked,
+                facts.get("generated_questions", asked),
+                facts["prompt_tokens"],
+                facts["answer_tokens"],
+                facts["most_tokens"],
+            )
+    for path in sorted((folder / "demo").glob("demo_*.yaml")):
+        config = _read(path)
+        if "group" not in config:
+            found[path.stem] = _demo_cost(path, config)
+    return found
+
+
+def _demo_cost(path: Path, config: dict[str, Any]) -> Cost:
+    """Of a set whose questions ship; a token is a character."""
+    family = config["dataset_kwargs"]["family"]
+    lines = (path.parent / "data" / f"{family}.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    writes = config["output_type"] == "generate_until"
+    return Cost(
+        path.stem,
+        len(rows),
+        len(rows) if writes else 0,
+        sum(len(row["question"]) for row in rows) / len(rows),
+        sum(len(row["answer"]) + 1 for row in rows) / len(rows),
+        config["generation_kwargs"]["max_gen_toks"] if writes else 0,
     )
 
 

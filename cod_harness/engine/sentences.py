@@ -36,11 +36,11 @@ def _no_losses(v: Values) -> str:
 # By code: a text without values, or what makes one of them.
 SENTENCES: Mapping[str, Callable[[Values], str]] = {
     # Nothing to fit.
-    "few_rungs": lambda v: (
+    "too_few_rungs": lambda v: (
         f"{v['rungs']} rung{'s' * (v['rungs'] != 1)} with data ({v['names'] or 'none'}); a "
         f"forecast needs {settings.MIN_RUNGS}"
     ),
-    "few_amounts": lambda v: (
+    "too_few_amounts": lambda v: (
         f"{v['amounts']} different amounts of compute among {v['rungs']} rungs; a forecast needs "
         f"{settings.MIN_RUNGS}"
     ),

@@ -128,7 +128,7 @@ def backtest_ladder(
     ]
     return Backtest(
         rows=tuple(rows),
-        summary=summaries(rows, methods),
+        summary=summaries(rows, methods, options.level),
         ladder=ladder.name,
         settings=BacktestSettings(
             methods=methods,
@@ -142,9 +142,11 @@ def backtest_ladder(
     )
 
 
-def summaries(rows: Sequence[BacktestRow], methods: Sequence[str]) -> dict[str, MethodSummary]:
+def summaries(
+    rows: Sequence[BacktestRow], methods: Sequence[str], level: float = LEVEL
+) -> dict[str, MethodSummary]:
     """What the rows say of each method, the first of which the others are compared with."""
-    tables = {method: _Errors.of(rows, method) for method in methods}
+    tables = {method: _Errors.of(rows, method, level) for method in methods}
     first = tables[methods[0]]
     return {method: table.summary(first, methods[0]) for method, table in tables.items()}
 
@@ -213,26 +215,30 @@ def _row(evidence: Evidence, hidden: Hidden, method: str, forecast: Forecast) ->
 class _Errors:
     """The rows of one method as arrays over (point,), points alike for all methods.
 
-    error in points, NaN where the method abstained; tasks and models: codes of each point's task
+    error, width and scores (Winkler's) in points, NaN where the method abstained; tasks and models: codes of each point's task
     and hidden model.
     """
 
     error: Floats
     inside: npt.NDArray[np.bool_]
     width: Floats
+    scores: Floats
     verdicts: npt.NDArray[np.str_]
     tasks: npt.NDArray[np.intp]
     models: npt.NDArray[np.intp]
 
     @classmethod
-    def of(cls, rows: Sequence[BacktestRow], method: str) -> _Errors:
+    def of(cls, rows: Sequence[BacktestRow], method: str, level: float) -> _Errors:
         mine = [row for row in rows if row.method == method]
         low = np.array([row.low for row in mine], dtype=float)
         high = np.array([row.high for row in mine], dtype=float)
+        seen = np.array([row.observed for row in mine], dtype=float)
+        missed = np.maximum(low - seen, 0.0) + np.maximum(seen - high, 0.0)
         return cls(
             error=np.array([row.error for row in mine], dtype=float),
-            inside=inside(low, np.array([row.observed for row in mine]), high),
+            inside=inside(low, seen, high),
             width=100 * (high - low),
+            scores=100 * (high - low + 2.0 / (1.0 - level) * missed),
             verdicts=np.array([row.verdict for row in mine]),
             tasks=np.unique([row.task for row in mine], return_inverse=True)[1],
             models=np.unique([row.target for row in mine], return_inverse=True)[1],
@@ -252,6 +258,7 @@ class _Errors:
             median=_if_any(np.median, size),
             bias=_if_any(np.mean, self.error[made]),
             width=_if_any(np.median, self.width[made]),
+            interval_score=_if_any(np.mean, self.scores[made]),
             naive_width=float(2 * np.sort(size)[held.sum() - 1]) if held.any() else None,
             abstained=float(1.0 - made.mean()),
             mean_low=low,

@@ -124,10 +124,10 @@ def task_evidence(rates: PassRates, ladder: Ladder, task: str) -> Evidence:
 
 def _problem(rungs: Sequence[Model], questions: int) -> Reason | None:
     if len(rungs) < MIN_RUNGS:
-        return because("few_rungs", rungs=len(rungs), names=_names(rungs))
+        return because("too_few_rungs", rungs=len(rungs), names=_names(rungs))
     amounts = len({model.compute for model in rungs})
     if amounts < MIN_RUNGS:
-        return because("few_amounts", amounts=amounts, rungs=len(rungs))
+        return because("too_few_amounts", amounts=amounts, rungs=len(rungs))
     return None if questions else because("no_common_question")
 
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.newest import newest
+from cod_harness.ladder.rate_table import read_columns
 
 _REMEDY = "name a results_*.json that lm-eval wrote, or its folder"
 
@@ -109,6 +110,68 @@ def ladder_aggregates(ladder: Ladder) -> Aggregates:
     return _newest(found, [])
 
 
+def aggregate_table(path: Path) -> Aggregates:
+    """The accuracies in a `.csv` or `.parquet` with the columns task, model, accuracy.
+
+    stderr, n, filter and metric are read where they are there; empty cells are unknown.
+
+    Raises:
+        InputError: naming file, row and column.
+    """
+    frame = read_columns(path)
+    frame = frame.astype(object).where(frame.notna(), "")
+    missing = [name for name in ("task", "model", "accuracy") if name not in frame]
+    if missing:
+        raise InputError(
+            f"{path}: lacks the column {missing[0]}; a table of accuracies has task, model, "
+            "accuracy and, where known, stderr and n"
+        )
+    found = []
+    for row, cells in enumerate(frame.to_dict("records"), start=1):
+        where = f"{path}: row {row}"
+        accuracy = _cell(cells, "accuracy", where)
+        stderr, n = _cell(cells, "stderr", where), _cell(cells, "n", where)
+        if not 0 <= accuracy <= 1:
+            raise InputError(f"{where}: accuracy is {cells['accuracy']!r}; it lies in 0 to 1")
+        if stderr < 0 or n < 1 or (n % 1) > 0:
+            name = "stderr" if stderr < 0 else "n"
+            raise InputError(f"{where}: {name} is {cells[name]!r}; correct it or leave it empty")
+        found.append(
+            Aggregate(
+                task=_name(cells, "task", where),
+                model=_name(cells, "model", where),
+                filter=str(cells.get("filter") or ""),
+                metric=str(cells.get("metric") or ""),
+                accuracy=accuracy,
+                stderr=stderr,
+                n=questions_behind(accuracy, stderr) if math.isnan(n) else int(n),
+                path=path,
+            )
+        )
+    keys = [(one.task, one.model, one.filter, one.metric) for one in found]
+    for row, key in enumerate(keys, start=1):
+        first = keys.index(key) + 1
+        if first != row:
+            raise InputError(f"{path}: row {row}: {key[0]} on {key[1]} is row {first} too")
+    return Aggregates(tuple(found))
+
+
+def _name(cells: Mapping[Hashable, Any], column: str, where: str) -> str:
+    text = str(cells[column] or "").strip()
+    if not text:
+        raise InputError(f"{where}: {column} is empty; name it")
+    return text
+
+
+def _cell(cells: Mapping[Hashable, Any], column: str, where: str) -> float:
+    """A number; NaN where the cell is empty or the column is not there."""
+    value = cells.get(column)
+    try:
+        return math.nan if value in (None, "") else float(str(value))
+    except ValueError:
+        raise InputError(f"{where}: {column} is {value!r}, not a number; correct it") from None
+
+
 def questions_behind(accuracy: float, stderr: float) -> int | None:
     """How many questions a mean of 0s and 1s and its standard error are of.
 
@@ -173,8 +236,8 @@ def _values(content: Mapping[str, Any], model: str, path: Path) -> list[Aggregat
             metric, _, name = str(key).partition(",")
             if metric.endswith("_stderr") or not _number(value) or not 0 <= value <= 1:
                 continue
-            stderr = scores.get(f"{metric}_stderr,{name}" if name else f"{metric}_stderr")
-            stderr = float(stderr) if _number(stderr) else math.nan
+            told = scores.get(f"{metric}_stderr,{name}" if name else f"{metric}_stderr")
+            stderr = float(told) if _number(told) else math.nan
             count = (counts.get(task) or {}).get("effective")
             found.append(
                 Aggregate(
@@ -192,6 +255,6 @@ def _values(content: Mapping[str, Any], model: str, path: Path) -> list[Aggregat
     return found
 
 
-def _number(value: Any) -> bool:
+def _number(value: Any) -> TypeGuard[float]:
     plain = isinstance(value, (int, float)) and not isinstance(value, bool)
     return plain and math.isfinite(value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -13,6 +15,9 @@ from cod_harness.errors import InputError
 
 PASSRATES_PREFIX = "cod_passrates_"
 PASSRATES_SUFFIX = ".parquet"
+
+# Nobody writes one file for so many seconds.
+_ABANDONED = 3600.0
 
 Content = bytes | str | Callable[[Path], object]
 
@@ -46,6 +51,7 @@ def write_whole(path: str | os.PathLike[str], content: Content, *, overwrite: bo
         if not overwrite and path.exists():
             raise FileExistsError
         _make_folder(path.parent)
+        _clear_abandoned(path.parent)
         try:
             _fill(temporary, content)
             _move(temporary, path, overwrite)
@@ -63,6 +69,14 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise InputError(f"{folder}: is a file, not a folder; name another output path") from None
+
+
+def _clear_abandoned(folder: Path) -> None:
+    """Remove temporary files of ours that a writer left behind when it was killed, long ago."""
+    for left in folder.glob(".cod_*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
 
 
 def _fill(temporary: Path, content: Content) -> None:

@@ -65,11 +65,11 @@ def read_parquet(
 
     try:
         frame: pd.DataFrame = (
-            pq.ParquetFile(path, metadata=footer)
+            pq.ParquetFile(path, metadata=footer, page_checksum_verification=True)
             .read(None if columns is None else list(columns))
             .to_pandas()
         )
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise unreadable_parquet(path, error) from None
     return frame
 

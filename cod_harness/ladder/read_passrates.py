@@ -46,17 +46,26 @@ def read_passrates(
         raise InputError("no pass rates given; name an output folder, a .parquet or a .csv file")
     stores: list[tuple[Store, pd.DataFrame]] = []
     tables: list[Measured] = []
+    named = {Path(path) for path in paths}
+    others: list[str] = []  # a folder may hold targets taken out, or other families
     for path in _files([Path(path) for path in paths]):
         store = open_store(path) if path.suffix.lower() == ".parquet" else None
         frame = read_table(path) if store is None else store.rows()
-        if ladder is not None:
+        if ladder is not None and (store is None or path in named):
             _check_models(path, frame, ladder)
+        elif ladder is not None:
+            frame = _known_models(path, frame, ladder, others)
         if store is None:
             tables.append((path, frame))
+        elif frame.empty:
+            continue
         else:
             stores.append((store, frame))
     frames, settings, notes = _newest(stores)
     frames += tables
+    notes += others
+    if not frames:
+        raise InputError(others[0])
     if len(frames) == 1:
         return PassRates.of_checked(with_groups(frames[0][1], settings), settings, notes)
     whole = pd.concat([frame for _, frame in frames], ignore_index=True)
@@ -106,6 +115,41 @@ def _check_models(path: Path, frame: pd.DataFrame, ladder: Ladder) -> None:
     )
 
 
+def _known_models(
+    path: Path, frame: pd.DataFrame, ladder: Ladder, notes: list[str]
+) -> pd.DataFrame:
+    """The rows of the ladder's models; the others are left out, and named in the notes."""
+    known = frame["model"].isin({model.name for model in ladder.models})
+    if known.all():
+        return frame
+    names = ", ".join(sorted(map(str, frame["model"][~known].unique())))
+    notes.append(f"{path}: left out: {names}: not in the ladder {ladder.path or ladder.name}")
+    return frame[known].reset_index(drop=True)
+
+
+def _fuller(
+    kept: dict[Capture, Store],
+    replaced: Sequence[Replaced[Capture, Store]],
+    frames: dict[Store, pd.DataFrame],
+) -> list[Replaced[Capture, Store]]:
+    """What is replaced, where a newer run of a part of the questions (`--limit`) replaces nothing.
+
+    Changes `kept` in its place.
+    """
+    found = []
+    for one in replaced:
+        now = kept[one.key]
+        before, after = (
+            set(_rows_of(frames[store], {one.key})["question"]) for store in (one.stale, now)
+        )
+        if after < before:
+            kept[one.key] = one.stale
+            found.append(Replaced(one.key, now, one.stale))
+        else:
+            found.append(Replaced(one.key, one.stale, now))
+    return found
+
+
 def _newest(
     stores: Sequence[tuple[Store, pd.DataFrame]],
 ) -> tuple[list[Measured], list[Settings], list[str]]:
@@ -118,6 +162,7 @@ def _newest(
         ((capture, store) for store, frame in ordered for capture in captures_in(frame)),
         date=lambda store: store.order,
     )
+    replaced = _fuller(kept, replaced, dict(ordered))
     stale: dict[Store, list[Replaced[Capture, Store]]] = {}
     for one in replaced:
         stale.setdefault(one.stale, []).append(one)
@@ -137,7 +182,7 @@ def _not_used(store: Store, replaced: Sequence[Replaced[Capture, Store]]) -> str
     newer = sorted({one.newer.path.name for one in replaced})
     return (
         f"{store.path}: {', '.join(tasks)} on {', '.join(models)} not used, "
-        f"captured again in {', '.join(newer)}"
+        f"captured again, or on more questions, in {', '.join(newer)}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from cod_harness.ladder.rate_table import COLUMNS, checked, read_parquet, unread
 
 SCHEMA = "cod-passrates/1"
 _METADATA_KEY = b"cod_passrates"
+_DIGEST_KEY = b"cod_digest"
 
 Settings = dict[str, Any]
 Capture = tuple[str, str, str]
@@ -75,7 +77,15 @@ class Store:
         Raises:
             InputError: they cannot be read, or are wrong in themselves.
         """
-        frame = checked(read_parquet(self.path, footer=self._footer), str(self.path))
+        frame = read_parquet(self.path, footer=self._footer)
+        kept = self._footer.metadata or {}
+        digest = kept.get(_DIGEST_KEY)  # stores of earlier versions have none
+        if digest is not None and digest != _digest(frame, kept[_METADATA_KEY]):
+            raise InputError(
+                f"{self.path}: was damaged or changed after it was written (its digest differs); "
+                "take it from a backup, or capture again"
+            )
+        frame = checked(frame, str(self.path))
         for (model, checkpoint, task), run in self.captures().items():
             if float(run["tasks"][task].get("identical_share") or 0.0) >= COPIES:
                 copies = (frame["model"] == model) & (frame["task"] == task)
@@ -135,8 +145,22 @@ def write_passrates(
     schema = pa.schema(list(types.items()), metadata={_METADATA_KEY: text.encode("utf-8")})
     table = pa.Table.from_pandas(checked(frame, str(path)), schema=schema, preserve_index=False)
     # from_pandas adds metadata of its own; only ours is part of the format.
-    table = table.replace_schema_metadata(schema.metadata)
-    return write_whole(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+    digest = _digest(table.to_pandas(), text.encode("utf-8"))
+    table = table.replace_schema_metadata({**schema.metadata, _DIGEST_KEY: digest})
+
+    def write(temporary: Path) -> None:
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+    return write_whole(path, write)
+
+
+def _digest(frame: pd.DataFrame, settings: bytes) -> bytes:
+    """SHA-256 over rows and settings: a flipped bit anywhere in what counts changes it."""
+    found = hashlib.sha256(settings)
+    for name in frame.columns:
+        found.update(str(name).encode("utf-8"))
+        found.update(pd.util.hash_pandas_object(frame[name], index=False).to_numpy().tobytes())
+    return found.hexdigest().encode("ascii")
 
 
 def read_store(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, Settings]:

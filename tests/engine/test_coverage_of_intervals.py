@@ -1,9 +1,9 @@
 """Do 90 % intervals hold 90 %?  Every method on made-up worlds that are as it takes them to be.
 
 A world is a benchmark of kinds of questions along Eq. 4, seven rungs, and a target some six times
-beyond the last; every model, the target too, misses the trend by an effect of its own, a
-t-variable common to its questions, as large as the priors say.  The measured accuracy of the target
-is then held against the interval.
+beyond the last.  Every model, the target too, misses the trend by an effect of its own, a
+t-variable common to its questions, and the trend itself wanders from rung to rung, a random walk
+that goes on to the target.  The measured accuracy of the target is then held against the interval.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ ALLOWED = (0.86, 0.94)
 RUNGS = np.geomspace(4e19, 4e22, 7)
 TARGET = 6.0 * RUNGS[-1]
 DRAWS = 32
-EFFECT, DEGREES = 0.03, 6.0
+EFFECT, DEGREES = 0.03, 6.0  # accuracy at a half: of a model alone
+WALK = 0.03  # likewise, of the trend from one rung to the next
 
 
 def world(seed: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -35,6 +36,8 @@ def world(seed: int) -> tuple[np.ndarray, np.ndarray, float]:
     power = a.T.reshape(-1)[:, None] * every ** -np.repeat(b, each)[:, None]
     exact = np.exp(-power)
     effects = EFFECT * random.standard_t(DEGREES, size=len(every))
+    steps = np.diff(np.log(every), prepend=np.log(every[0])) / np.log(every[1] / every[0])
+    effects += np.cumsum(WALK * np.sqrt(steps) * random.normal(size=len(every)))
     exact = np.clip(exact + effects * bernoulli_scale(exact), 0.0, 1.0)
     rates = random.binomial(DRAWS, exact) / DRAWS
     # A loss that says what compute says, and misses it likewise.

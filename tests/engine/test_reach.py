@@ -45,7 +45,10 @@ def test_the_mixture_by_hand():
 
 
 def test_jumps_upwards_lift_the_upper_end_alone():
-    calm, jumpy = reach(misses([0.1] * 8), 0, 1.0, 0.9), reach(misses([0.1] * 6 + [4] * 2), 0, 1, 0.9)
+    calm, jumpy = (
+        reach(misses([0.1] * 8), 0, 1.0, 0.9),
+        reach(misses([0.1] * 6 + [4] * 2), 0, 1, 0.9),
+    )
     assert norm.ppf(jumpy[1]) > norm.ppf(calm[1]) + 1.0
     assert norm.ppf(jumpy[0]) == pytest.approx(norm.ppf(calm[0]), abs=0.2)
 

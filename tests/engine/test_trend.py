@@ -117,7 +117,7 @@ def test_losses_join_where_there_are_siblings():
 
 
 def test_misses_are_of_later_rungs_alone():
-    trend, place = benchmark_trend(X, 0.3 * (X - 45.0), NONE)
+    trend, _place = benchmark_trend(X, 0.3 * (X - 45.0), NONE)
     missed = trend.misses
     assert set(missed.rung) == set(range(2, 8)) and (missed.distance > 0).all()
     assert np.abs(missed.error[missed.nearest]).max() < 0.2

@@ -215,9 +215,9 @@ def test_config_file(config_run: Runner) -> None:
 
 def test_without_output_path(cod_run: Runner) -> None:
     ran = cod_run("cod_t_custom", output=False)
-    assert ran.status == 0
-    assert "no --output_path: pass rates and forecasts cannot be written" in ran.err
-    assert "cod_t_custom" in ran.out
+    assert ran.status == 2
+    assert "--output_path is missing" in ran.err
+    assert not ran.out
 
 
 def test_identical_repeats_are_said_loudly(cod_run: Runner) -> None:

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from cod_harness.errors import InputError
 from cod_harness.ladder.aggregates import (
+    aggregate_table,
     ladder_aggregates,
     questions_behind,
     read_aggregates,
@@ -117,3 +120,44 @@ def test_what_holds_no_results(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=words) as caught:
             read_aggregates([path], last_part)
         assert str(caught.value).startswith(str(path))
+
+
+def test_a_table_of_accuracies(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(
+        f"task,model,accuracy,stderr,n\narc,a,0.7,{math.sqrt(0.21 / 99)},\n"
+        "arc,b,0.5,,40\narc,c,1,,\n"
+    )
+    found = aggregate_table(path)
+    assert [(one.model, one.accuracy, one.n) for one in found.values] == [
+        ("a", 0.7, 100),
+        ("b", 0.5, 40),
+        ("c", 1.0, None),
+    ]
+    pd.DataFrame(
+        {"task": ["arc"], "model": ["a"], "accuracy": [0.25], "metric": ["acc"]}
+    ).to_parquet(tmp_path / "t.parquet")
+    (one,) = aggregate_table(tmp_path / "t.parquet").of("arc", "acc")
+    assert one.accuracy == 0.25 and math.isnan(one.stderr)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("task,model\na,b\n", "lacks the column accuracy"),
+        ("task,model,accuracy\na,b,1.5\n", "row 1: accuracy is '1.5'; it lies in 0 to 1"),
+        ("task,model,accuracy\na,b,\n", "row 1: accuracy is ''"),
+        ("task,model,accuracy\na,b,0.5\na,c,x\n", "row 2: accuracy is 'x', not a number"),
+        ("task,model,accuracy,stderr\na,b,0.5,-1\n", "row 1: stderr is '-1'"),
+        ("task,model,accuracy,n\na,b,0.5,0\n", "row 1: n is '0'"),
+        ("task,model,accuracy,n\na,b,0.5,2.5\n", "row 1: n is '2.5'"),
+        ("task,model,accuracy\n,b,0.5\n", "row 1: task is empty"),
+        ("task,model,accuracy\na,b,0.5\na,b,0.6\n", "row 2: a on b is row 1 too"),
+    ],
+)
+def test_a_wrong_table_of_accuracies(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=re.escape(words)) as caught:
+        aggregate_table(path)
+    assert str(caught.value).startswith(str(path))

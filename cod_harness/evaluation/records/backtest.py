@@ -110,6 +110,13 @@ class MethodSummary(Record, frozen=True, kw_only=True):
     median: Size | None
     bias: Annotated[float | None, Meta(description="Mean of the signed error.")]
     width: Annotated[Size | None, Meta(description="Median width of the intervals.")]
+    interval_score: Annotated[
+        Size | None,
+        Meta(
+            description="Mean of Winkler's score of the intervals at the level: width, and a "
+            "miss 2 / (1 - level) times; the smaller the better."
+        ),
+    ]
     naive_width: Annotated[
         Size | None,
         Meta(

@@ -99,7 +99,7 @@ class Record:
         agreeing: int | None = 0
         for number in np.unique(draws):
             rows = np.flatnonzero(draws == number)
-            some = [documents[row] for row in rows]
+            some = [documents[row] for row in rows.tolist()]
             scored = scoring.score(name, task, some, choice, self.options.allow_fractional)
             right[rows], first[rows] = scored.scores.sum(axis=1), scored.scores[:, 0]
             agreeing = (
@@ -122,11 +122,12 @@ class Record:
                 "--cod-repeats 100 with sampling measures them"
             )
         else:
-            about["identical_share"] = identical_share(documents)
-            if about["identical_share"] >= COPIES:
+            identical = identical_share(documents)
+            about["identical_share"] = identical
+            if identical >= COPIES:
                 self.warnings.append(
                     f"WARNING: task {name}: all {repeats} repeats are identical on "
-                    f"{about['identical_share']:.0%} of documents. No sampling took place: a "
+                    f"{identical:.0%} of documents. No sampling took place: a "
                     "server that honours the fixed seed an API model sends (1234) returns the "
                     "same answer every time, and so does a cache. They count as one sample."
                 )

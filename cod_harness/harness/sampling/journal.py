@@ -92,6 +92,10 @@ class Journal:
                 whole += len(line)
         return whole
 
+    def held(self, key: Key) -> int:
+        """How many recorded responses are left to hand out."""
+        return len(self._found.get(key, []))
+
     def taken(self, key: Key, most: int) -> list[str]:
         """Up to so many of the recorded responses, each handed out once."""
         found = self._found.get(key, [])

@@ -87,10 +87,12 @@ class RepeatedRequests:
         """Responses to requests of equal settings, from the journal and from the model."""
         keys = [key_of(*one.request.args[:2]) for one in asked]
         journal = self._journal
-        had = [
-            journal.taken(key, one.count) if journal else []
-            for key, one in zip(keys, asked, strict=True)
-        ]
+        had: list[list[str]] = []
+        alike = Counter(keys)  # questions of one prompt share what was recorded, in their order
+        for key, one in zip(keys, asked, strict=True):
+            mine = -(-journal.held(key) // alike[key]) if journal else 0
+            had.append(journal.taken(key, min(one.count, mine)) if journal else [])
+            alike[key] -= 1
         left = [at for at, one in enumerate(asked) if len(had[at]) < one.count]
         if journal and any(had):
             say(

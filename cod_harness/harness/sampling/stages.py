@@ -9,6 +9,7 @@ import numpy as np
 from cod_harness.errors import InputError
 from cod_harness.harness.capture.flags import CaptureOptions
 from cod_harness.ladder.draws import further_draws
+from cod_harness.ladder.files import passrate_files
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.read_passrates import read_passrates
 
@@ -26,13 +27,13 @@ def further_questions(
         return set()
     assert options.repeats is not None
     assert options.most is not None
-    rates = read_passrates(folder, ladder)
+    rates = read_passrates(folder, ladder) if passrate_files(folder) else None
     missing = [
         rung.name
         for rung in rungs
-        if task not in rates.tasks or rung.name not in rates.models(task)
+        if rates is None or task not in rates.tasks or rung.name not in rates.models(task)
     ]
-    if missing:
+    if rates is None or missing:
         raise InputError(
             f"--cod-further: {missing[0]} has no pass rates of {task} in {folder}; run the first "
             "stage (without --cod-further) on every rung"

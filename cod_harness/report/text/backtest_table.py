@@ -60,7 +60,7 @@ def _methods(document: Backtest, width: int) -> list[str]:
     first = document.methods[0]
     # The first method differs from itself by nothing; alone it needs no such column.
     compared = len(summary) > 1
-    headers = ["Method", "Mean", "90 % CI", "Max", "Inside", "Width", "Abstain", "Made"]
+    headers = ["Method", "Mean", "90 % CI", "Max", "Inside", "Width", "Score", "Abstain", "Made"]
     headers += [f"vs {first}"] if compared else []
     cells = [
         [
@@ -70,6 +70,7 @@ def _methods(document: Backtest, width: int) -> list[str]:
             _points(about.max),
             _share(about.coverage),
             _points(about.width),
+            _points(about.interval_score),
             _share(about.abstained),
             str(about.n),
             *([_difference(about.versus)] if compared else []),

@@ -1,0 +1,164 @@
+"""Requests, tokens, CPU time and memory of the repeats: as the harness asks, and as we do.
+
+Run: python benchmarks/sampling.py [api] [vllm] [hf]. The API server and the engine are the tests'
+own, on this machine, so their time is not a server's; requests, prompt tokens and memory are what
+counts there. hf: a Llama of 135M random weights, one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).parents[1] / "tests" / "harness"
+SETTINGS = {"until": ["\n"], "do_sample": True, "temperature": 1.0, "top_p": 0.7}
+
+
+def requests_of(prompts: list[str], repeats: int, tokens: int) -> list[Any]:
+    from lm_eval.api.instance import Instance
+
+    settings = {**SETTINGS, "max_gen_toks": tokens}
+    made = [
+        Instance(request_type="generate_until", doc={}, arguments=(prompt, settings), idx=0)
+        for prompt in prompts
+    ]
+    return [request for request in made for _ in range(repeats)]
+
+
+def measured(name: str, work: Callable[[], str], traced: bool) -> None:
+    """One row: CPU seconds, wall seconds, peak of Python's memory, and what the work counts."""
+    if traced:
+        tracemalloc.start()
+    cpu, wall = time.process_time(), time.monotonic()
+    counted = work()
+    cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+    peak = f"{tracemalloc.get_traced_memory()[1] / 1e6:.1f}" if traced else "-"
+    tracemalloc.stop()
+    print(f"| {name} | {counted} | {cpu:.1f} | {wall:.1f} | {peak} |", flush=True)
+
+
+def ways(lm: Any) -> list[tuple[str, Callable[[list[Any]], list[str]]]]:
+    from cod_harness.harness.sampling.repeated import repeated_requests
+
+    def ours(requests: list[Any]) -> list[str]:
+        with repeated_requests(lm, None, 128):
+            texts: list[str] = lm.generate_until(requests, disable_tqdm=True)
+        return texts
+
+    def plain(requests: list[Any]) -> list[str]:
+        texts: list[str] = lm.generate_until(requests, disable_tqdm=True)
+        return texts
+
+    return [("before", plain), ("after", ours)]
+
+
+def api() -> None:
+    sys.path.insert(0, str(TESTS))
+    from completion_server import serving
+    from lm_eval.models.openai_completions import LocalCompletionsAPI
+
+    prompts = [f"Q: {at} + {at % 7}\nA:" + " word" * 200 for at in range(40)]
+    for name in ("before", "after"):
+        with serving() as server:
+            lm = LocalCompletionsAPI(
+                base_url=server.url, model="m", tokenizer_backend=None, num_concurrent=8
+            )
+            way = dict(ways(lm))[name]
+
+            def work(way: Any = way, server: Any = server) -> str:
+                texts = way(requests_of(prompts, 100, 32))
+                varied = sum(len(set(texts[at : at + 100])) > 1 for at in range(0, 4000, 100))
+                return (
+                    f"{server.requests} requests, {server.prompt_words} words of prompts, "
+                    f"{varied} of 40 questions varied"
+                )
+
+            measured(f"API, {name}", work, traced=True)
+
+
+def vllm() -> None:
+    """The engine of the tests; memory of prompts, settings and texts on the host."""
+    sys.path.insert(0, str(TESTS))
+    import importlib
+
+    import test_grouped_engines as engines
+    from lm_eval.api.model import CacheHook
+
+    module = importlib.import_module("lm_eval.models.sglang_causallms")
+    prompts = [f"{1 + at % 99} " + "7 " * 1500 + str(at) for at in range(100)]
+    for name, repeats in (("before", 1), ("before", 50), ("after", 50)):
+        lm = module.SGLangLM.__new__(module.SGLangLM)
+        lm.model, lm.tokenizer, lm.batch_size = engines.SglangEngine(), engines.Tokenizer(), "auto"
+        lm._max_length, lm._max_gen_toks, lm.think_end_token = 4096, 256, None
+        lm.custom_prefix_token_id, lm.add_bos_token = None, False
+        lm._rank, lm._world_size, lm.cache_hook = 0, 1, CacheHook(None)
+        way = dict(ways(lm))[name]
+
+        def work(way: Any = way, lm: Any = lm, repeats: int = repeats) -> str:
+            way(requests_of(prompts, repeats, 8))
+            asked = sum(count for count, _ in lm.model.calls)
+            return f"{asked} prompts to the engine, {lm.tokenizer.texts} tokenised"
+
+        measured(f"engine (stand-in), {repeats} repeats, {name}", work, traced=True)
+
+
+def hf(questions: int, repeats: int, length: int, rows: int) -> None:
+    import torch
+    from lm_eval.models.huggingface import HFLM
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    torch.set_num_threads(1)
+    vocabulary = {f"w{i}": i for i in range(49152)}
+    words = Tokenizer(models.WordLevel(vocabulary, unk_token="w0"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="w0", pad_token="w0")
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30,
+        num_attention_heads=9, num_key_value_heads=3, tie_word_embeddings=True,
+        max_position_embeddings=8192, pad_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+    lm = HFLM(
+        pretrained=LlamaForCausalLM(config).eval(), tokenizer=tokenizer, batch_size=rows,
+        device="cpu",
+    )  # fmt: skip
+    source = random.Random(1)
+    prompts = [
+        " ".join(f"w{source.randrange(4, 49000)}" for _ in range(length)) for _ in range(questions)
+    ]
+    for name, way in ways(lm):
+
+        def work(way: Any = way) -> str:
+            return f"{len(way(requests_of(prompts, repeats, 64)))} samples of 64 tokens"
+
+        what = f"hf, {questions} x {repeats}, prompt {length}, batch {rows}, {name}"
+        measured(what, work, traced=False)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("what", nargs="*", default=["api", "vllm", "hf"])
+    arguments.add_argument("--questions", type=int, default=10)
+    arguments.add_argument("--repeats", type=int, default=32)
+    arguments.add_argument("--prompt", type=int, default=1100)
+    arguments.add_argument("--rows", type=int, default=32)
+    asked = arguments.parse_args()
+    print("| Work | Counted | CPU s | Wall s | Peak of Python's memory, MB |")
+    print("|---|---|--:|--:|--:|")
+    if "api" in asked.what:
+        api()
+    if "vllm" in asked.what:
+        vllm()
+    if "hf" in asked.what:
+        hf(asked.questions, asked.repeats, asked.prompt, asked.rows)
+
+
+if __name__ == "__main__":
+    main()
