@@ -17,6 +17,8 @@ from cod_harness.streams import patient_streams
 _ABOUT = """\
 Forecast what a big model will score on benchmarks, from a ladder of small ones.
 
+  cod-harness init PATH...                   a ladder file out of what is there
+  cod-harness check LADDER.yaml [PATH...]    what is ready, what is missing, the next command
   cod-harness run ARGS --cod LADDER.yaml     an lm_eval run that also captures pass rates
   cod-harness ladder LADDER.yaml --tasks T --output_path OUT
                                              that for every model of a ladder, then the forecast
@@ -92,15 +94,18 @@ def _done(words: Sequence[str]) -> int:
 
 def _main_of(command: str) -> Callable[[Sequence[str]], int]:
     """The command's own `main`; its module is imported only when it is asked for."""
-    module = importlib.import_module(f"cod_harness.cli.{command}")
+    module = importlib.import_module(f"cod_harness.cli.{_PLACES.get(command, command)}")
     found: Callable[[Sequence[str]], int] = module.main
     return found
 
 
 _OTHERS_FLAGS = ("run", "ladder")  # commands whose other flags go to lm_eval
 _LOUDNESS = {"--quiet": QUIET, "-q": QUIET, "--verbose": VERBOSE}
-# Each is a module of this package with a `main`.
+_PLACES = {"init": "setup.init", "check": "setup.check"}
+# Each is a module of this package with a `main`; some stand in a folder of it.
 COMMANDS = (
+    "init",
+    "check",
     "run",
     "ladder",
     "status",

@@ -365,15 +365,20 @@ class COD(Recipe):
             *level_doubts(self._accuracy, self._error, beyond, mean, high),
             *width_doubts(high - low),
         ]
+        clusters = (
+            [*cluster_doubts(self.clusters_, subset), *map_doubts(self.mapping_, subset)]
+            if heard and not self._silent
+            else []
+        )
         if self.trend:
             decisive += miss_doubts(self._recent, self._trend.misses.jumps(settings.LOOK_BACK))
+        else:
+            decisive += clusters  # they alone carry the forecast
+            clusters = []
         more = [
             *order_doubts(self._accuracy, self._error),
             *standstill_doubts(self._accuracy),
             *draw_doubts(self._ladder.n_samples),
         ]
-        if self._silent:
-            more.append(self._silent)
-        elif heard:
-            more += [*cluster_doubts(self.clusters_, subset), *map_doubts(self.mapping_, subset)]
+        more += [self._silent] if self._silent else clusters
         return weighed(decisive, more)

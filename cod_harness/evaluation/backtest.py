@@ -215,8 +215,8 @@ def _row(evidence: Evidence, hidden: Hidden, method: str, forecast: Forecast) ->
 class _Errors:
     """The rows of one method as arrays over (point,), points alike for all methods.
 
-    error, width and scores (Winkler's) in points, NaN where the method abstained; tasks and models: codes of each point's task
-    and hidden model.
+    error, width and scores (Winkler's) in points, NaN where the method abstained; tasks and models:
+    codes of each point's task and hidden model.
     """
 
     error: Floats

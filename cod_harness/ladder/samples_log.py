@@ -47,17 +47,20 @@ def samples_files(folder: Path) -> list[Path]:
 class SamplesLog:
     """One log, read once from its start to its end.
 
-    filters: the filters of the lines seen, with their numbers.
+    filters: the filters of the lines seen, with their numbers. broken: what is wrong with each line
+    that is no sample; such lines are left out.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.filters: Counter[str] = Counter()
+        self.broken: list[str] = []
         self._lines = _numbered(path)
         self._ahead: list[tuple[int, bytes]] = []
 
     def first(self) -> Sample:
         """The first sample; it is not passed over by this. Raises NoSample if there is none."""
+        broken: NoSample | None = None
         for number, line in self._lines:
             self._ahead.append((number, line))
             if line.strip():
@@ -65,7 +68,9 @@ class SamplesLog:
                     return _sample(self.path, number, line)
                 except CutOff:
                     break
-        raise NoSample(f"{self.path}: holds no samples; was the run broken off?")
+                except NoSample as problem:
+                    broken = broken or problem
+        raise broken or NoSample(f"{self.path}: holds no samples; was the run broken off?")
 
     def samples(
         self, filter_name: str | None, advance: Callable[[int], None] = lambda _: None
@@ -73,8 +78,8 @@ class SamplesLog:
         """(line number from 1, bytes in the line, sample) for every line of one filter, or of all.
 
         A task with several filters logs all responses once for each; the others' are not parsed.
-        advance: told the bytes of each line, of all filters. Raises NoSample for a line that is no
-        sample, CutOff if that is the last one and has no end.
+        advance: told the bytes of each line, of all filters. A line that is no sample is
+        noted in `broken`. Raises CutOff if that is the last one and has no end.
         """
         for number, line in chain(self._ahead, self._lines):
             name = _filter_of(line)
@@ -82,7 +87,12 @@ class SamplesLog:
                 self.filters[name] += 1
             told = name is None or filter_name is None or name == filter_name
             if told and line.strip():
-                yield number, len(line), _sample(self.path, number, line)
+                try:
+                    sample = _sample(self.path, number, line)
+                except NoSample as problem:
+                    self.broken.append(str(problem))
+                else:
+                    yield number, len(line), sample
             advance(len(line))
 
 
@@ -105,14 +115,17 @@ def _filter_of(line: bytes) -> str | None:
     # Quotes inside a text are escaped, so the last hit is a key: the harness's own.
     at = line.rfind(b'"filter":')
     match = _FILTER.match(line, at) if at >= 0 else None
-    return str(json.loads(b'"' + match[1] + b'"')) if match else None
+    try:
+        return str(json.loads(b'"' + match[1] + b'"')) if match else None
+    except ValueError:  # a broken text; the line is looked at as a whole
+        return None
 
 
 def _sample(path: Path, number: int, line: bytes) -> Sample:
     problem = ""
     try:
         sample = _parsed(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if not line.endswith(b"\n"):
             raise CutOff(number) from None
         problem = f"not JSON: {error}"

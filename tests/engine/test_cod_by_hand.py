@@ -4,16 +4,14 @@ import numpy as np
 import pytest
 from ladders import LADDER, TARGET, simulated
 
-from cod_harness.engine import COD
+from cod_harness.engine import COD, settings
 from cod_harness.engine.fitting import fit
 from cod_harness.engine.forecast import Subset
 from cod_harness.engine.intervals import accuracy_variance, central_interval, cluster_variance
 from cod_harness.engine.laws import EQ4, EmergenceLaw
 from cod_harness.engine.mapping import fit_map
 from cod_harness.engine.measurements import measurements
-from cod_harness.engine.views.irt import abilities
-from cod_harness.engine.views.pooling import accuracies, parts, pooled, view
-from cod_harness.engine.views.trend import forecast_spread
+from cod_harness.engine.views.pooling import clusters_view, parts
 
 MIDDLE = 0.5 * np.log(LADDER[0] * LADDER[-1])
 X = np.log(LADDER) - MIDDLE
@@ -30,9 +28,9 @@ def given():
     return ladder, labels[ladder.question_order]
 
 
-def fitted(given, **settings):
+def fitted(given, **changed):
     ladder, labels = given
-    model = COD(**settings)
+    model = COD(**changed)
     return model.fit(ladder.rates, LADDER, 100, anchors=ladder.anchors, labels=labels)
 
 
@@ -47,7 +45,7 @@ def laws_of(given, law=EQ4, b_scale=1.0, noise_floor=0.02):
 
 def test_each_cluster_is_the_law_fitted_to_its_mean(given):
     bounded = EmergenceLaw("eq4", EQ4.parameters, b_bound=1.5)
-    for settings, how in [
+    for changed, how in [
         ({}, {"law": bounded}),
         ({"b_bound": None}, {}),
         (
@@ -55,7 +53,7 @@ def test_each_cluster_is_the_law_fitted_to_its_mean(given):
             {"law": bounded, "b_scale": 0.3, "noise_floor": 0.05},
         ),
     ]:
-        model = fitted(given, n_replicates=0, trend=False, **settings)
+        model = fitted(given, n_replicates=0, trend=False, **changed)
         means, fits = laws_of(given, **how)
         assert [cluster.size for cluster in model.clusters_] == [25, 25, 25]
         for cluster, mean, theta in zip(model.clusters_, means, fits.theta, strict=True):
@@ -103,25 +101,14 @@ def test_measured_accuracies(given):
     np.testing.assert_array_equal(model.compute_, LADDER)
 
 
-def test_the_two_views_and_their_pool(given):
-    ladder, _ = given
+def test_the_clusters_view(given):
+    """Their mean, and the central 68 % of the refits."""
     model = fitted(given, n_replicates=20)
     views = model.views(TARGET)
-    # The clusters: their mean, the refits' central 68 %, 1.5 times as wide.
     mean = float(model.mapping_(model.forecast(TARGET).subset.mean))
-    low, high = central_interval(model._draws(TARGET), mean, 0.6827)
-    assert views["clusters"] == view(mean, low, high, widen=1.5)
-    # The trend: ability at the target, one standard deviation either way.
-    known = abilities(ladder, accuracy_variance(ladder))
-    spread = forecast_spread(np.log(LADDER), known.values, known.variance, np.log(TARGET))
-    ends = known.accuracy(spread.mean + spread.sd * np.array([-1.0, 0.0, 1.0]))
-    expected = view(ends[1], ends[0], ends[2], coarse=0.1)
-    assert views["trend"].centre == pytest.approx(expected.centre, rel=1e-9)
-    assert views["trend"].sd == pytest.approx(expected.sd, rel=1e-9)
-    assert views["trend"].doubt == pytest.approx(expected.doubt, rel=1e-9)
-    found = model.forecast(TARGET, 0.8)
-    assert (found.low, found.mean, found.high) == accuracies(pooled(list(views.values())), 0.8)
-    assert found.parts == parts(views)
+    low, high = central_interval(model._draws(TARGET), mean, settings.ONE_SD)
+    assert views["clusters"] == clusters_view(mean, low, high)
+    assert model.forecast(TARGET).parts == parts(views)
 
 
 def test_without_refits_the_clusters_count_as_certain(given):

@@ -38,6 +38,16 @@ LADDER = np.array([1e18, 1e19, 1e20, 1e21])
 # One of each code, with what it says in full.
 SAID = [
     (
+        because("too_few_rungs", rungs=3, names="a, b, c"),
+        "3 rungs with data (a, b, c); a forecast needs 4",
+    ),
+    (because("too_few_rungs", rungs=1, names=""), "1 rung with data (none); a forecast needs 4"),
+    (
+        because("too_few_amounts", amounts=3, rungs=5),
+        "3 different amounts of compute among 5 rungs; a forecast needs 4",
+    ),
+    (because("no_common_question"), "no question was asked of every rung and anchor"),
+    (
         because("below_ladder", compute=1.234e17, smallest=1e18),
         "the target (1.23e+17 FLOP) is below the smallest rung (1e+18 FLOP)",
     ),

@@ -94,10 +94,13 @@ def test_the_last_line_may_be_cut_off(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_sample_is_named(tmp_path: Path, text: str, problem: str) -> None:
-    path = log(tmp_path, line(0), text)
-    with pytest.raises(NoSample) as caught:
-        list(SamplesLog(path).samples("none"))
-    assert str(caught.value).startswith(f"{path}: line 2: ") and problem in str(caught.value)
+    """And left out: the lines around it count."""
+    read = SamplesLog(log(tmp_path, line(0), text, line(2)))
+    assert [number for number, _, _ in read.samples("none")] == [1, 3]
+    [told] = read.broken
+    assert told.startswith(f"{read.path}: line 2: ") and problem in told
+    with pytest.raises(NoSample, match="not a logged sample") as caught:
+        SamplesLog(log(tmp_path, text)).first()
     assert isinstance(caught.value, InputError)
 
 

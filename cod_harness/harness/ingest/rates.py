@@ -209,14 +209,29 @@ class _Reader:
                     found.counts["written twice"] += 1
                     continue
                 seen.add(key)
+                if self._lacks(sample):
+                    log.broken.append(
+                        f"{path}: line {number}: has no {self.correct.metric}, which earlier lines "
+                        "have"
+                    )
+                    continue
                 found.counts["used"] += 1
                 self._take(number, size, sample)
         except CutOff as cut:
             found.counts["cut off"] += 1
             found.notes.append(f"{path}: line {cut.line} is cut off; the lines before it are used")
+        if log.broken:
+            found.counts["broken and left out"] = len(log.broken)
+            more = f" (and {len(log.broken) - 1} more)" if len(log.broken) > 1 else ""
+            found.notes.append(f"{log.broken[0]}{more}; the other lines are used")
         self._flush()
         if self.columns["rate"]:
             self._finish()
+
+    def _lacks(self, sample: Sample) -> bool:
+        """Whether the score that counts is missing where nothing else tells it."""
+        otherwise = self.analytic or self.rescorer is not None or self.per_repeat or self.counted
+        return not otherwise and self.correct.metric not in sample
 
     def _take(self, number: int, size: int, sample: Sample) -> None:
         columns = self.columns
