@@ -101,7 +101,7 @@ def _main_of(command: str) -> Callable[[Sequence[str]], int]:
 
 _OTHERS_FLAGS = ("run", "ladder")  # commands whose other flags go to lm_eval
 _LOUDNESS = {"--quiet": QUIET, "-q": QUIET, "--verbose": VERBOSE}
-_PLACES = {"init": "setup.init", "check": "setup.check"}
+_PLACES = {name: f"setup.{name}" for name in ("init", "check", "completion")}
 # Each is a module of this package with a `main`; some stand in a folder of it.
 COMMANDS = (
     "init",

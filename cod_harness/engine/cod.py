@@ -298,7 +298,10 @@ class COD(Recipe):
         shares = np.array([low_share, one_sd, 0.5, 1.0 - one_sd, high_share])
         ability = spread.quantiles(shares)
         jump = emergence(float(self._accuracy.max()), distance, level)
-        ability[4] = ability[2] + np.hypot(ability[4] - ability[2], jump)
+        if jump:
+            # What is below the threshold may stand anywhere below it, and jumps from just under it.
+            hidden = known.ability(settings.UNSEEN) + jump
+            ability[4] = max(ability[2] + np.hypot(ability[4] - ability[2], jump), hidden)
         low, bottom, mean, top, high = (float(one) for one in known.accuracy(ability))
         return trend_view(mean, (bottom, top), (low, high))
 

@@ -79,6 +79,7 @@ OWN_MISSES = 0.5  # further weight of a benchmark's own misses, as a share of al
 LEAST_REACH = 0.8  # of a normal distribution's: no interval is narrower
 EMERGENCE = 0.8  # ability gained in a jump, per square root of an e-fold of compute
 EMERGED = 0.1  # accuracy from which on a benchmark has emerged
+UNSEEN = 0.02  # accuracy below which abilities far apart look alike
 
 # Views pooled; judged on backtests, where a half or double of any of them moves no ladder's mean
 # error by more than half a point.

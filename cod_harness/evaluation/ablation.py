@@ -19,7 +19,8 @@ from cod_harness.evaluation.records.ablation import (
     Outcome,
 )
 from cod_harness.evaluation.records.base import mean, provenance
-from cod_harness.evaluation.rolling import rolling_origins
+from cod_harness.evaluation.rolling import Origin, rolling_origins
+from cod_harness.evaluation.siblings import origins_beside_each_other
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
 
@@ -130,18 +131,21 @@ def ablate_ladder(
     check_rungs(rates, ladder)
     notes = [*rates.notes, *mismatches(rates, allow_mismatch)]
     outcomes: dict[str, list[Outcome]] = {axis.name: [] for axis in chosen}
-    for place, task in enumerate(rates.tasks, 1):
-        if progress:
-            progress(f"[{place}/{len(rates.tasks)}] {task}")
+    scored: list[Origin] = []
+    for task in rates.tasks:
         origins, told = rolling_origins(rates, ladder, task, holdout=1)
         notes += told
-        if not origins:
+        if origins:
+            # The measured targets come first; the largest rung where there are none.
+            scored.append(origins[0])
+        else:
             notes.append(f"{task}: not scored, {_NOTHING}")
-            continue
-        # The measured targets come first; the largest rung where there are none.
-        evidence = origins[0].evidence
+    for place, origin in enumerate(origins_beside_each_other(scored), 1):
+        evidence = origin.evidence
+        if progress:
+            progress(f"[{place}/{len(scored)}] {evidence.task}")
         bench = Bench(evidence, base)
-        for hidden in origins[0].hidden:
+        for hidden in origin.hidden:
             column, _ = measured_rates(rates, evidence, hidden.model.name)
             assert column is not None  # or it would not be among those that can be scored
             for axis in chosen:

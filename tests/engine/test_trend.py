@@ -69,19 +69,20 @@ def ladder_of(noise, common, seed=0, tasks=12):
 def test_a_smooth_ladder_is_narrow_and_a_rough_one_wide():
     smooth, rough = (LadderTrend(X, ladder_of(by, 0.0), np.zeros((12, 8))) for by in (0.02, 0.5))
     one = width(alone(X, ladder_of(0.02, 0.0)[0], NONE, 52.0))
-    assert width(smooth.spread(0, 52.0)) < 0.7 * one
+    assert width(smooth.spread(0, 52.0)) < 0.8 * one
     assert width(rough.spread(0, 52.0)) > 3.0 * width(smooth.spread(0, 52.0))
 
 
 def test_a_rung_that_is_off_in_all_benchmarks_is_seen_as_off():
     values = ladder_of(0.01, 0.0)
-    straight = LadderTrend(X, values, np.zeros((12, 8))).spread(0, 52.0)
-    values[:, -1] -= 0.4
+    straight = LadderTrend(X, values.copy(), np.zeros((12, 8))).spread(0, 52.0)
+    values[:, -3] -= 0.4
     among, place = benchmark_trend(X, values[0], NONE, Siblings(values[1:], np.zeros((11, 8))))
-    # One benchmark alone cannot tell a rung that is off from a trend that bends.
-    lonely = middle(straight) - middle(alone(X, values[0], NONE, 52.0))
-    together = middle(straight) - middle(among.spread(place, 52.0))
-    assert together < 0.8 * lonely
+    together = among.spread(place, 52.0)
+    assert middle(together) == pytest.approx(middle(straight), abs=0.05)
+    # One benchmark alone takes the rung for a trend that bends, or for noise of its own.
+    assert width(together) < 0.85 * width(alone(X, values[0], NONE, 52.0))
+    assert among._nodes.common_noise[0] >= 0.16 > among._nodes.noise[0]
 
 
 def test_what_was_not_measured_is_not_missed():

@@ -242,11 +242,11 @@ GOLDEN = """\
 Backtest of made: 2 known results on 1 task (1 target and 1 rung), each forecast
 from what is below it; absolute errors in points, 90 % intervals
 
-|Method   |Mean| 90 % CI| Max|Inside|Width|Abstain|Made|          vs cod|
-|---------|---:|-------:|---:|-----:|----:|------:|---:|---------------:|
-|cod      |11.3|7.5-15.0|15.0|  50 %| 20.0|    0 %|   2|               -|
-|cod-paper|11.3|7.5-15.0|15.0|  50 %| 20.0|    0 %|   2|+0.0 [+0.0,+0.0]|
-|exp      |11.3|7.5-15.0|15.0|  50 %| 20.0|    0 %|   2|+0.0 [+0.0,+0.0]|
+|Method   |Mean| 90 % CI| Max|Inside|Width|Score|Abstain|Made|          vs cod|
+|---------|---:|-------:|---:|-----:|----:|----:|------:|---:|---------------:|
+|cod      |11.3|7.5-15.0|15.0|  50 %| 20.0| 70.0|    0 %|   2|               -|
+|cod-paper|11.3|7.5-15.0|15.0|  50 %| 20.0| 70.0|    0 %|   2|+0.0 [+0.0,+0.0]|
+|exp      |11.3|7.5-15.0|15.0|  50 %| 20.0| 70.0|    0 %|   2|+0.0 [+0.0,+0.0]|
 
 |Error where|  ok|Made ok|weak|Made weak|Width|Naive|
 |-----------|---:|------:|---:|--------:|----:|----:|

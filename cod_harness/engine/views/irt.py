@@ -11,7 +11,7 @@ marginalised.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -58,6 +58,10 @@ class Abilities:
         """Mean rate of the benchmark in [0, 1] at abilities of any shape."""
         return np.asarray(self.link(np.asarray(ability)[..., None] - GRID) @ self.masses)
 
+    def ability(self, accuracy: float) -> float:
+        """The ability at which the benchmark's mean rate is ``accuracy``."""
+        return float(np.interp(accuracy, self.accuracy(_FINE), _FINE))
+
 
 def benchmark_abilities(ladder: Measurements) -> Abilities:
     """The abilities of the rungs on a benchmark, by rising compute, whatever its answers are.
@@ -68,9 +72,27 @@ def benchmark_abilities(ladder: Measurements) -> Abilities:
     if len(ladder.rates) > 1 and ladder.rates.any():
         found = abilities(ladder, variance)
         if found is not None:
-            return found
+            return _within_reach(found, np.maximum(ladder.n_samples, 1.0).sum(axis=0))
     answers = np.maximum(ladder.n_samples, 1.0).sum(axis=0)
     return plain_abilities(ladder.rates.mean(axis=0), variance, answers)
+
+
+def _within_reach(found: Abilities, answers: Floats) -> Abilities:
+    """Abilities no farther out than half an answer of ``answers`` (m,) could tell.
+
+    A rung without a right answer may have any ability below; it is known by about a nat.
+    """
+    half = 0.5 / answers
+    heights = found.accuracy(_FINE)
+    lowest, highest = (np.interp(ends, heights, _FINE) for ends in (half, 1.0 - half))
+    values = np.clip(found.values, lowest, highest)
+    slope = np.interp(values, _FINE, np.gradient(heights, _FINE))
+    beyond = np.square(half / np.maximum(slope, 1e-12))
+    return replace(
+        found,
+        values=values,
+        variance=np.where(values == found.values, found.variance, beyond),
+    )
 
 
 def abilities(ladder: Measurements, sampling: Floats, link: Link = log_log) -> Abilities | None:
