@@ -5,14 +5,23 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cod_harness.arguments import ArgumentParser
 from cod_harness.cores import cores
 from cod_harness.demo.tasks import GROUP
+from cod_harness.engine.methods import DEFAULT_METHOD, PAPER_METHOD
+from cod_harness.errors import InputError
+from cod_harness.ladder.manifest import Ladder
+from cod_harness.messages import say
 from cod_harness.task_folder import task_folder
+
+if TYPE_CHECKING:
+    from cod_harness.evaluation.records.forecast import Forecasts
 
 LADDER = Path(__file__).parents[1] / "demo" / "ladder.yaml"
 REPEATS = 16
@@ -59,12 +68,38 @@ def main(argv: Sequence[str]) -> int:
             *("--tasks", GROUP, "--output_path", asked.output_path, "--jobs", str(jobs)),
             *("--include_path", str(task_folder()), "--cod-include-only"),
             *("--cod-repeats", str(repeats)),
-        ]
+        ],
+        follow=show,
     )
     if status == 0:
-        print(
-            "\n`Measured` is what the target model really scored: it was run for this comparison, "
-            "and no\nforecast has seen it. "
-            f"({time.monotonic() - begun:.0f} s)"
-        )
+        say(f"{time.monotonic() - begun:.0f} s in all")
     return status
+
+
+def show(folder: Path, ladder: Ladder) -> None:
+    """Forecast the target by every method; table, sentence and the page's place."""
+    from cod_harness.cli.outlook import make_forecast
+    from cod_harness.engine import METHODS
+
+    made = make_forecast(folder, ladder, methods=list(METHODS))
+    if made is None:
+        raise InputError(f"{folder}: too few rungs were measured")
+    print(f"{ending(made.record, ladder)}\n\nCurves, questions, reasons: {made.page or made.path}")
+
+
+def ending(record: Forecasts, ladder: Ladder) -> str:
+    """What the demo ends with: what was done, the table, and what came out in a sentence."""
+    from cod_harness.report.text.rivals_table import rivals_table
+    from cod_harness.report.text.sentences import distance
+
+    (target,) = ladder.targets
+    first = record.forecasts[0]
+    times = distance(first, record.tasks[first.task])
+    said = (
+        f"{len(ladder.rungs)} models of {ladder.rungs[0].name} to {ladder.rungs[-1].name} "
+        f"parameters forecast one of {target.name}, trained with {times:.1f} times the compute of "
+        "the largest. Percent, 90 % intervals; measured is what that model scored, run for this "
+        "comparison only; last, the errors of the best other method."
+    )
+    table = rivals_table(record.forecasts, DEFAULT_METHOD, left_out=(PAPER_METHOD,))
+    return "\n".join([*textwrap.wrap(said, 80), "", table])

@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,9 +28,12 @@ from cod_harness.harness.campaign.progress import ending, last_words
 from cod_harness.harness.campaign.records import words
 from cod_harness.harness.campaign.slurm import sbatch_options
 from cod_harness.harness.capture import flags
+from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.read_ladder import read_ladder
 from cod_harness.messages import say
 
+# What comes after the runs, given the output folder and the ladder; may raise InputError.
+Follow = Callable[[Path, Ladder], None]
 # Merges at a time, where the runs are elsewhere: they score on the machine of the driver.
 _MERGES = 2
 
@@ -79,11 +82,13 @@ def parser() -> argparse.ArgumentParser:
     return arguments
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], follow: Follow | None = None) -> int:
     """Run a campaign. argv: the arguments after the word `ladder`. Returns the exit status.
 
     0 all runs done and forecast made, or handed over with --detach; 1 a run failed; 2 wrong input,
     said in one line.
+
+    follow: what comes after the runs; the forecast's table if None.
     """
     try:
         known, campaign, room = asked(argv)
@@ -95,13 +100,15 @@ def main(argv: Sequence[str]) -> int:
                 f"--detach: jobs of --executor {known.executor} end with this process; use slurm "
                 "or ray, or `nohup cod-harness ladder ... &`"
             )
-        return _run(campaign, engine, room, known.detach)
+        return _run(campaign, engine, room, known.detach, follow)
     except InputError as refusal:
         print(f"cod-harness: {refusal}", file=sys.stderr)
         return 2
 
 
-def _run(campaign: Campaign, engine: Executor, room: Room, detach: bool) -> int:
+def _run(
+    campaign: Campaign, engine: Executor, room: Room, detach: bool, follow: Follow | None
+) -> int:
     here = executor("local", replace(room, jobs=_MERGES)) if engine.stays else None
     out = campaign.output
     try:
@@ -125,10 +132,10 @@ def _run(campaign: Campaign, engine: Executor, room: Room, detach: bool) -> int:
     if outcome.away:
         _say_away(campaign, outcome)
         return 1 if outcome.failed else 0
-    return _told(campaign, outcome)
+    return _told(campaign, outcome, follow)
 
 
-def _told(campaign: Campaign, outcome: Outcome) -> int:
+def _told(campaign: Campaign, outcome: Outcome, follow: Follow | None) -> int:
     """The forecast, and what failed."""
     status = 1 if outcome.failed else 0
     if outcome.shared is not None:
@@ -140,7 +147,8 @@ def _told(campaign: Campaign, outcome: Outcome) -> int:
         )
         return 2
     try:
-        Outlook(campaign.options.allow_mismatch).show(campaign.output, campaign.ladder)
+        follow = follow or Outlook(campaign.options.allow_mismatch).show
+        follow(campaign.output, campaign.ladder)
     except InputError as refusal:
         print(f"cod-harness: no forecast: {refusal}", file=sys.stderr)
         status = status or 2

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cod_harness.engine.methods import DEFAULT_METHOD
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.messages import say
 from cod_harness.progress import progress_bar
@@ -46,7 +48,12 @@ class Outlook:
             show(made)
 
 
-def make_forecast(folder: Path, ladder: Ladder, allow_mismatch: bool = False) -> Made | None:
+def make_forecast(
+    folder: Path,
+    ladder: Ladder,
+    allow_mismatch: bool = False,
+    methods: Sequence[str] = (DEFAULT_METHOD,),
+) -> Made | None:
     """Forecast the ladder's targets from a folder; JSON and page go into it.
 
     None while fewer rungs have been measured than a forecast needs, or if the ladder names no
@@ -71,7 +78,7 @@ def make_forecast(folder: Path, ladder: Ladder, allow_mismatch: bool = False) ->
     command = ["cod-harness", "forecast", str(folder), "--ladder", str(ladder.path or ladder.name)]
     command += ["--allow-mismatch"] if allow_mismatch else []
     with progress_bar("forecast", "task") as progress:
-        options = ForecastOptions(allow_mismatch=allow_mismatch)
+        options = ForecastOptions(methods=tuple(methods), allow_mismatch=allow_mismatch)
         record = forecast_ladder(rates, ladder, options, command, progress).with_curves()
     return Made(record, write_record(record, folder), page_beside(record, folder))
 

@@ -23,9 +23,9 @@ GROUP = "demo_suite"
 
 
 def lines(family: str) -> str:
-    """A family's questions as JSON lines: question, answer, kind, level."""
+    """A family's questions as JSON lines: question, answer, kind, unit."""
     return "".join(
-        json.dumps({"question": q.prompt, "answer": q.answer, "kind": q.kind, "level": q.level})
+        json.dumps({"question": q.prompt, "answer": q.answer, "kind": q.kind, "unit": q.unit})
         + "\n"
         for q in benchmark(family)
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import datasets
 
-from cod_harness.demo.skills import program_passes
+from cod_harness.demo.families.programs import program_passes
 
 
 def questions(family: str, **_: Any) -> dict[str, datasets.Dataset]:

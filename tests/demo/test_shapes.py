@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-from cod_harness.demo.shapes import RUNGS, TARGET, name_of, shape_of
+from cod_harness.demo.train.shapes import RUNGS, TARGET, name_of, shape_of
 
 
-def test_rungs_double_and_the_target_is_ten_times_as_costly() -> None:
+def test_rungs_grow_evenly_and_the_target_is_ten_times_as_costly() -> None:
     shapes = [shape_of(nominal) for nominal in RUNGS]
     assert len(shapes) >= 8
     for nominal, shape in zip(RUNGS, shapes, strict=True):
         assert shape.parameters == pytest.approx(nominal, rel=0.02)
-        assert shape.tokens >= 16 * shape.parameters
+        assert shape.tokens >= 20 * shape.parameters * 0.99
+    for small, large in zip(shapes, shapes[1:], strict=False):
+        assert large.compute / small.compute == pytest.approx(3.3, abs=0.15)
     assert shape_of(TARGET).compute >= 10 * shapes[-1].compute
 
 
-def test_depth_width_rate_and_batch_move_one_way() -> None:
+def test_width_rate_and_batch_move_one_way() -> None:
     shapes = [shape_of(nominal) for nominal in (*RUNGS, TARGET)]
     for small, large in zip(shapes, shapes[1:], strict=False):
-        assert small.layers <= large.layers
         assert small.width < large.width
         assert small.learning_rate > large.learning_rate
         assert small.batch < large.batch
 
 
+def test_the_feed_forward_is_two_to_five_times_as_wide() -> None:
+    for nominal in (*RUNGS, TARGET):
+        shape = shape_of(nominal)
+        assert 2 <= shape.hidden / shape.width < 5
+        assert shape.head % 2 == 0  # rotary positions turn pairs
+
+
 def test_names() -> None:
-    assert [name_of(n) for n in (4_000, 512_000, 1_660_000)] == ["4k", "512k", "1.66m"]
+    assert [name_of(n) for n in (4_000, 7_600, 1_266_000)] == ["4k", "7.6k", "1.266m"]

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from cod_harness.cli.demo import LADDER
-from cod_harness.demo.shapes import RUNGS, SEEDS, TARGET, name_of, shape_of
+from cod_harness.demo.train.shapes import (
+    RUNGS,
+    SEEDS,
+    TARGET,
+    TARGET_SEEDS,
+    name_of,
+    shape_of,
+)
 from cod_harness.ladder.read_ladder import read_ladder
 from cod_harness.task_folder import task_folder
 
@@ -19,9 +26,9 @@ def test_the_ladder_file_names_every_size() -> None:
     ladder = read_ladder(LADDER)
     assert [rung.name for rung in ladder.rungs] == [name_of(n) for n in RUNGS]
     assert [target.name for target in ladder.targets] == [name_of(TARGET)]
-    for rung in ladder.rungs:
-        assert len(rung.checkpoints) == len(SEEDS)
-        assert all((LADDER.parent / name).is_dir() for name in rung.checkpoints)
+    for model in (*ladder.rungs, *ladder.targets):
+        assert len(model.checkpoints) == len(SEEDS if model in ladder.rungs else TARGET_SEEDS)
+        assert all((LADDER.parent / name).is_dir() for name in model.checkpoints)
 
 
 def test_compute_is_six_times_parameters_and_tokens_of_the_training_records() -> None:

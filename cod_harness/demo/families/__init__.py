@@ -1,0 +1,1 @@
+"""What the questions are about: a file per family."""

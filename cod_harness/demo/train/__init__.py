@@ -1,0 +1,1 @@
+"""How the shipped ladder is trained; needs torch (`pip install "cod-harness[train]"`)."""
