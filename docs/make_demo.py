@@ -1,7 +1,7 @@
-"""Write docs/demo.txt and docs/demo.png from the files of a demo: `python docs/make_demo.py OUT`.
+"""Write what the demo shows into the documentation: `python docs/make_demo.py OUT`.
 
-OUT is what `cod-harness demo --output_path OUT` has filled. The text is what the demo ends with,
-the picture the page's eight curves.
+OUT is what `cod-harness demo --output_path OUT` has filled. docs/demo.txt and the README get what the
+demo ends with, docs/demo.png the page's eight curves.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from cod_harness.evaluation.records.forecast import Forecasts
 
 HERE = Path(__file__).parent
+README = HERE.parent / "README.md"
+_MARKS = "<!-- demo output: made by docs/make_demo.py -->\n", "<!-- end of demo output -->\n"
 _COLUMNS = 4
 _SIZE = (230, 170)  # of one curve
 _SCALE = 2.0
@@ -41,6 +43,14 @@ def curves(record: Forecasts) -> bytes:
     return bytes(vl_convert.vegalite_to_png(plain, scale=_SCALE))
 
 
+def in_readme(ending: str) -> str:
+    """The README with the demo's ending between its marks."""
+    begin, end = _MARKS
+    before, _, rest = README.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}```\n{ending}\n```\n{end}{after}"
+
+
 def main() -> None:
     from cod_harness.cli.demo import LADDER, ending
     from cod_harness.cli.outlook import make_forecast
@@ -51,7 +61,9 @@ def main() -> None:
     made = make_forecast(Path(sys.argv[1]), ladder, methods=list(METHODS))
     if made is None:
         sys.exit(f"{sys.argv[1]}: no demo has been run into it")
-    (HERE / "demo.txt").write_text(ending(made.record, ladder) + "\n", encoding="utf-8")
+    said = ending(made.record, ladder)
+    (HERE / "demo.txt").write_text(said + "\n", encoding="utf-8")
+    README.write_text(in_readme(said), encoding="utf-8")
     (HERE / "demo.png").write_bytes(curves(made.record))
 
 
