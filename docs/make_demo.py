@@ -1,7 +1,7 @@
 """Write what the demo shows into the documentation: `python docs/make_demo.py OUT`.
 
-OUT is what `cod-harness demo --output_path OUT` has filled. docs/demo.txt and the README get what the
-demo ends with, docs/demo.png the page's eight curves.
+OUT is what `cod-harness demo --output_path OUT` has filled. docs/demo.txt and the README get what
+the demo ends with, docs/demo.png the page's eight curves.
 """
 
 from __future__ import annotations
