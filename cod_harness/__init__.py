@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.python import LadderForecast, forecast
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "COD",
     "InputError",
