@@ -132,8 +132,15 @@ def test_tasks_path_is_a_folder_of_configurations(capsys: pytest.CaptureFixture[
         (["ingest", "LADDER", "--ladder", "LADDER"], "ladder.yaml"),
         (["ingest", "TABLE", "--ladder", "LADDER", "--metric", "x"], "TASK=FILTER/METRIC"),
         (["run", "--tasks", "t"], "--cod LADDER.yaml is missing"),
-        (["run", "--tasks", "t", "--cod", "/nowhere.yaml"], "/nowhere.yaml"),
-        (["run", "--tasks", "t", "--cod", "LADDER", "--cod-rung", "z"], "z"),
+        (["run", "--tasks", "t", "--cod", "LADDER"], "--output_path"),
+        (
+            ["run", "--tasks", "t", "--output_path", "OUT", "--cod", "/nowhere.yaml"],
+            "/nowhere.yaml",
+        ),
+        (
+            ["run", "--tasks", "t", "--output_path", "OUT", "--cod", "LADDER", "--cod-rung", "z"],
+            "z",
+        ),
         (["ladder", "LADDER", "--tasks", "t"], "--output_path"),
         (["demo", "--fast"], "--fast"),
     ],
