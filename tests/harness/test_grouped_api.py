@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from completion_server import Server, chance, serving
+
+pytest.importorskip("tenacity", reason="API models: pip install 'lm-eval[api]'")
 from harness_runs import Ran, captured
 
 from cod_harness.ladder.store import read_store
