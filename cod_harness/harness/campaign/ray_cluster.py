@@ -84,6 +84,7 @@ class RayExecutor:
         return self._ended()
 
     def _ended(self) -> list[Finished]:
+        import_ray()
         import ray
 
         try:
@@ -107,6 +108,7 @@ class RayExecutor:
 
     def stop(self) -> None:
         """End everything that the keeper has, and the keeper."""
+        import_ray()
         import ray
 
         self._waiting.clear()
@@ -119,6 +121,7 @@ class RayExecutor:
 
     def leave(self) -> None:
         """The keeper goes on; one that has nothing left is ended."""
+        import_ray()
         import ray
 
         self._waiting.clear()
