@@ -89,7 +89,7 @@ def show(folder: Path, ladder: Ladder) -> None:
 
 def ending(record: Forecasts, ladder: Ladder) -> str:
     """What the demo ends with: what was done, the table, and what came out in a sentence."""
-    from cod_harness.report.text.rivals_table import rivals_table
+    from cod_harness.report.text.baselines_table import baselines_table
     from cod_harness.report.text.sentences import distance
 
     (target,) = ladder.targets
@@ -101,5 +101,5 @@ def ending(record: Forecasts, ladder: Ladder) -> str:
         "the largest. Percent, 90 % intervals; measured is what that model scored, run for this "
         "comparison only; last, the errors of the best other method."
     )
-    table = rivals_table(record.forecasts, DEFAULT_METHOD, left_out=(PAPER_METHOD,))
+    table = baselines_table(record.forecasts, DEFAULT_METHOD, left_out=(PAPER_METHOD,))
     return "\n".join([*textwrap.wrap(said, 80), "", table])

@@ -62,7 +62,8 @@ LEAST_SLOPE = 0.02  # accuracy per unit of ability, below which sampling says no
 PLAIN_POPULATION = 1.0  # sd of difficulties where there are no questions to learn them from
 
 # The trend of ability, per e-fold of compute: middles of lognormal priors of sd 1; judgements,
-# checked by benchmarks/constants.py: a half or double of any changes no ladder's table by much.
+# tried one at a time on the open ladders (docs/accuracy.md): a half or double of any changes no
+# ladder's table by much.
 SLOPE, SLOPE_SPREAD = 0.35, 0.5  # of a ladder
 OWN_SLOPE = 0.2  # spread of a benchmark's slope about its ladder's
 TREND_NOISE, TREND_BEND = 0.12, 0.1  # of a benchmark's own
@@ -70,7 +71,7 @@ COMMON_NOISE, COMMON_BEND = 0.05, 0.04  # of all benchmarks of a ladder
 LEAST_BEND = 0.01  # where the priors put a size of 0
 LEVEL_VARIANCE = 100.0  # of the line's height: as good as unknown
 
-# How far targets lie from the trend (views.reach); judgements, by benchmarks/constants.py.
+# How far targets lie from the trend (views.reach); judgements, tried on the open ladders likewise.
 MISSES_PRIOR = 4.0  # misses' worth of evidence in the prior, a t-distribution with
 MISSES_DEGREES = 4.0  # degrees of freedom
 MISSES_SMOOTH = 0.4  # sd of the kernel about each miss, standard deviations

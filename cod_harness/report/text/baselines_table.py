@@ -30,22 +30,22 @@ class _Method:
         return max((abs(error), task) for task, error in self.errors.items())
 
 
-def rivals_table(
+def baselines_table(
     forecasts: Iterable[TaskForecast],
     method: str,
     left_out: Sequence[str] = (),
     width: int | None = None,
 ) -> str:
-    """What a target was forecast to score, what it scored, and by how much the best rival erred.
+    """What a target was forecast to score, what it scored, and by how much the best baseline erred.
 
     One line per task: forecast, interval, measured accuracy in percent, error in points, verdict,
-    and the error of the one rival whose mean error is smallest; below them the mean sizes of the
-    errors, and in words how the rivals did.
+    and the error of the one baseline whose mean error is smallest; below them the mean sizes of the
+    errors, and in words how the baselines did.
 
     Args:
-        forecasts: of one target, by one method and its rivals.
+        forecasts: of one target, by one method and its baselines.
         method: the one to look at.
-        left_out: methods that are no rivals.
+        left_out: methods that are no baselines.
         width: columns to fit; that of the terminal if None, and 80 where there is none.
 
     Returns:
@@ -57,14 +57,14 @@ def rivals_table(
         entries.setdefault(entry.method, []).append(entry)
     mine = entries.pop(method)
     errors = _Method(method, _errors(mine))
-    rivals = [
+    baselines = [
         _Method(name, found)
         for name, theirs in entries.items()
         if name not in left_out and (found := _errors(theirs))
     ]
-    # A rival that forecasts little errs little: only those that dared as much are compared.
-    rivals = [one for one in rivals if len(one.errors) >= len(errors.errors)] or rivals
-    best = min(rivals, key=lambda one: one.mean, default=_Method("rival", {}))
+    # A baseline that forecasts little errs little: only those that dared as much are compared.
+    baselines = [one for one in baselines if len(one.errors) >= len(errors.errors)] or baselines
+    best = min(baselines, key=lambda one: one.mean, default=_Method("baseline", {}))
     headers = (
         "Benchmark",
         "Forecast",
@@ -79,7 +79,7 @@ def rivals_table(
         ending = ["mean size of the error", "", "", "", f"{errors.mean:.1f}", ""]
         rows.append([*ending, f"{best.mean:.1f}" if best.errors else UNKNOWN])
     lines = grid(headers, rows, width, _LEFT)
-    return "\n".join([*lines, "", *textwrap.wrap(_sentence(mine, errors, rivals), width)])
+    return "\n".join([*lines, "", *textwrap.wrap(_sentence(mine, errors, baselines), width)])
 
 
 def _errors(entries: Sequence[TaskForecast]) -> dict[str, float]:
@@ -103,7 +103,7 @@ def _points(error: float | None) -> str:
     return UNKNOWN if error is None else f"{round(error, 1) + 0.0:+.1f}"
 
 
-def _sentence(entries: Sequence[TaskForecast], mine: _Method, rivals: Sequence[_Method]) -> str:
+def _sentence(entries: Sequence[TaskForecast], mine: _Method, baselines: Sequence[_Method]) -> str:
     """The outcome in one sentence, whatever it is."""
     if not mine.errors:
         return f"{mine.name} forecast nothing that was measured."
@@ -114,9 +114,9 @@ def _sentence(entries: Sequence[TaskForecast], mine: _Method, rivals: Sequence[_
         f"benchmarks with a mean error of {mine.mean:.1f} points, at most {size:.1f} ({worst}); "
         f"{inside} of {len(mine.errors)} intervals hold what was measured"
     )
-    if not rivals:
+    if not baselines:
         return f"{said}."
-    means = sorted((one.mean, one.name) for one in rivals)
+    means = sorted((one.mean, one.name) for one in baselines)
     better = sum(mean > mine.mean for mean, _ in means)
     return (
         f"{said}; {better} of {len(means)} other methods err more on the same runs, the best of "
