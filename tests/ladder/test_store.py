@@ -109,7 +109,7 @@ def test_what_is_written_is_of_our_schema_alone(tmp_path: Path) -> None:
 
     path = written(tmp_path, dated(1), **run("a", "t"))
     schema = pq.read_schema(path)
-    assert list(schema.metadata) == [b"cod_passrates"]
+    assert list(schema.metadata) == [b"cod_passrates", b"cod_digest"]
     assert [str(schema.field(name).type) for name in ("n_correct", "n_samples", "rate")] == [
         "double",
         "int64",
