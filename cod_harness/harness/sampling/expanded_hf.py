@@ -25,6 +25,7 @@ _OTHER_WAYS = {
     "assistant_model",
     "prompt_lookup_num_tokens",
     "past_key_values",
+    "cache",
     "cache_implementation",
     "use_cache",
     "guidance_scale",
@@ -64,7 +65,9 @@ class _Prompts:
         self._lm = lm
         self._plain = lm._model_generate
         self._forward = set(inspect.signature(lm.model.forward).parameters)
-        self.known_kind = {"attention_mask", "past_key_values", "use_cache"} <= self._forward
+        # transformers calls it `cache` from 5.24 on.
+        self._cache_name = "cache" if "cache" in self._forward else "past_key_values"
+        self.known_kind = {"attention_mask", self._cache_name, "use_cache"} <= self._forward
         self._rows: dict[bytes, int] = {}  # a computed row (tokens and mask) -> its place
         self._cache: Any = None
 
@@ -75,7 +78,7 @@ class _Prompts:
         if self.known_kind and mask is not None and not _OTHER_WAYS & set(settings):
             cache = self._expanded(context, mask)
         if cache is not None:
-            settings["past_key_values"] = cache
+            settings[self._cache_name] = cache
         return self._plain(context, max_length=max_length, stop=stop, **settings)
 
     def _expanded(self, context: Any, mask: Any) -> Any:
@@ -124,7 +127,7 @@ class _Prompts:
             ),
         ):
             done = lm.model(input_ids=tokens, attention_mask=mask, use_cache=True, **more)
-        cache = getattr(done, "past_key_values", None)
+        cache = getattr(done, self._cache_name, None)
         if not _grows_plainly(cache):
             self.known_kind = False
             detail(f"prompts are computed for each repeat: {type(cache).__name__} does not expand")
