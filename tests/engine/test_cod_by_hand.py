@@ -6,7 +6,6 @@ from ladders import LADDER, TARGET, simulated
 
 from cod_harness.engine import COD, settings
 from cod_harness.engine.fitting import fit
-from cod_harness.engine.forecast import Subset
 from cod_harness.engine.intervals import accuracy_variance, central_interval, cluster_variance
 from cod_harness.engine.laws import EQ4, EmergenceLaw
 from cod_harness.engine.mapping import fit_map
@@ -119,7 +118,7 @@ def test_without_refits_the_clusters_count_as_certain(given):
 def test_nothing_predictable(given):
     model = fitted(given, n_replicates=0, trend=False, min_b=9.0)
     found = model.forecast(TARGET)
-    assert np.isnan(found.subset.mean) and found.subset == Subset(found.subset.mean, 0.0)
+    assert np.isnan(found.subset.mean) and found.subset.share == 0.0
     assert [reason.code for reason in found.reasons] == ["no_predictable_cluster"]
     assert len(model.mapping_.points) == 0
     # The trend speaks alone; where its forecast is weak, the silence of the clusters is told too.
