@@ -80,7 +80,9 @@ OWN_MISSES = 0.5  # further weight of a benchmark's own misses, as a share of al
 LEAST_REACH = 0.8  # of a normal distribution's: no interval is narrower
 EMERGENCE = 0.8  # ability gained in a jump, per square root of an e-fold of compute
 EMERGED = 0.1  # accuracy from which on a benchmark has emerged
-UNSEEN = 0.02  # accuracy below which abilities far apart look alike
+# Accuracy below which abilities far apart look alike: a judgement that no backtest has tried, since
+# no task of the open ladders stands at 0.
+UNSEEN = 0.02
 
 # Views pooled; judged on backtests, where a half or double of any of them moves no ladder's mean
 # error by more than half a point.
