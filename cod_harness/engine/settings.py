@@ -69,6 +69,10 @@ OWN_SLOPE = 0.2  # spread of a benchmark's slope about its ladder's
 TREND_NOISE, TREND_BEND = 0.12, 0.1  # of a benchmark's own
 COMMON_NOISE, COMMON_BEND = 0.05, 0.04  # of all benchmarks of a ladder
 LEAST_BEND = 0.01  # where the priors put a size of 0
+# Benchmarks in units of their own: this power of how far apart their models are; 0 is one unit for
+# all, 1 makes all alike. Judgement, by backtests: 0.5 to 1 are all better than 0.
+UNIT_POWER = 0.5
+LEAST_APART = 0.2  # ability; models closer than that do not make noise of what is not
 LEVEL_VARIANCE = 100.0  # of the line's height: as good as unknown
 
 # How far targets lie from the trend (views.reach); judgements, tried on the open ladders likewise.
