@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from cod_harness.errors import InputError
@@ -23,6 +24,11 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
         "paths", nargs="+", metavar="PATH", help="output folder, pass-rate file or table"
     )
     parser.add_argument("--ladder", required=True, metavar="LADDER.yaml")
+
+
+def output_folder(paths: Sequence[str]) -> Path | None:
+    """Where results go unless told: the one output folder that was named, if it was one."""
+    return Path(paths[0]) if len(paths) == 1 and Path(paths[0]).is_dir() else None
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -11,6 +10,7 @@ from cod_harness.arguments import ArgumentParser, add_json, names, parsed
 from cod_harness.cli.tasks import Cost, costs
 from cod_harness.errors import InputError
 from cod_harness.ladder.draws import SPENT
+from cod_harness.ladder.files import check_file, write_whole
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.read_ladder import read_ladder
 from cod_harness.report.text.grid import UNKNOWN, grid, terminal_width
@@ -56,6 +56,7 @@ def main(words: Sequence[str]) -> int:
     )
     add_json(parser)
     asked = parser.parse_args(words)
+    check_file(asked.json)
     speed = None
     if asked.tokens_per_second:
         speed = parsed("--tokens-per-second", asked.tokens_per_second, _positive)
@@ -78,10 +79,8 @@ def main(words: Sequence[str]) -> int:
         if asked.json == "-":
             print(text)
             return 0
-        from cod_harness.ladder.files import write_whole
-
-        write_whole(asked.json, text + "\n", overwrite=True)
-    print("\n".join(told(ladder, bills)), file=sys.stderr if asked.json == "-" else sys.stdout)
+        write_whole(asked.json, text + "\n")
+    print("\n".join(told(ladder, bills)))
     return 0
 
 

@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _check_output(rest: Sequence[str]) -> None:
-    """Said before a model is asked anything: without a folder all pass rates would be lost."""
+    """Said before the harness reads its tasks; what a `--config` says is known later."""
     given = {word.partition("=")[0] for word in rest}
     if not given & {"--output_path", "-o", "--config", "-C"}:
         raise InputError("--output_path is missing: name the folder that pass rates go to")

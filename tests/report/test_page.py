@@ -192,7 +192,22 @@ def test_charts_as_files(kind: str, tmp_path: Path) -> None:
         start = path.read_bytes()[:8]
         assert start.startswith(b"\x89PNG" if kind == "png" else b"<svg")
         assert b"var(--" not in path.read_bytes()
-    assert write_charts(document, tmp_path, kind) == written  # again, in place
+    # Nothing is overwritten, and where one file is there none is written.
+    written[0].write_text("mine")
+    before = [path.read_bytes() for path in written]
+    written[1].unlink()
+    with pytest.raises(InputError, match="exists already"):
+        write_charts(document, tmp_path, kind)
+    assert not written[1].exists()
+    assert [path.read_bytes() for path in (written[0], *written[2:])] == [before[0], *before[2:]]
+
+
+def test_two_tasks_never_share_a_picture(tmp_path: Path) -> None:
+    tasks = ["a/b", "a_b", "A b", "x" * 250, "x" * 251]
+    document = made_forecasts({task: made_task() for task in tasks}, [made_entry("a/b")])
+    written = write_charts(document, tmp_path, "svg")
+    assert len(written) == len({str(path).lower() for path in written}) == 5 * len(tasks)
+    assert all(path.exists() for path in written)
 
 
 def test_question_texts_come_only_when_asked_for(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from cod_harness.errors import InputError
 from cod_harness.evaluation.records.backtest import Backtest
 from cod_harness.evaluation.records.forecast import Forecasts, TaskForecast, TaskSummary
-from cod_harness.ladder.files import date_stamp, write_whole
+from cod_harness.ladder.files import write_dated
 from cod_harness.report.charts.theme import CLASSES, config, variables
 from cod_harness.report.text import sentences as reading
 
@@ -45,7 +45,8 @@ def page(document: Document, texts: Texts | None = None) -> str:
 
 def write_page(document: Document, out: str | os.PathLike[str], texts: Texts | None = None) -> Path:
     """Write `OUT/cod_report_<date>.html`, whole or not at all; returns its path."""
-    return write_whole(Path(out) / f"{REPORT_PREFIX}{date_stamp()}.html", page(document, texts))
+    out = Path(out)
+    return write_dated(out, REPORT_PREFIX, ".html", page(document, texts), out)
 
 
 def charts_of(document: Document, texts: Texts | None = None) -> dict[str, dict[str, Any]]:
