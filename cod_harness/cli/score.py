@@ -46,7 +46,9 @@ def main(words: Sequence[str]) -> int:
 
     check_file(asked.json)
     entries = register.read_register(asked.register, asked.expect)
-    rows, notes = score.score_rows(entries, read_results(asked.results), asked.target)
+    results, left_out = read_results(asked.results)
+    rows, notes = score.score_rows(entries, results, asked.target)
+    notes = [*left_out, *notes]
     if not rows:
         raise InputError(
             f"{asked.register}: nothing to score"

@@ -34,7 +34,7 @@ def pooled_groups(results: Mapping[str, Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for group in members:
         tasks = _tasks(group, members, ())
-        sizes = [float((counts.get(task) or {}).get("effective") or 0) for task in tasks]
+        sizes = [_size((counts.get(task) or {}).get("effective")) for task in tasks]
         if len(tasks) > 1 and all(sizes) and _is_mean(scores, group, tasks, sizes):
             found[group] = tasks
     return found
@@ -45,6 +45,10 @@ def _tasks(name: str, members: Mapping[str, Sequence[str]], above: tuple[str, ..
         return [name]
     parts = [_tasks(member, members, (*above, name)) for member in members[name]]
     return list(dict.fromkeys(task for part in parts for task in part))
+
+
+def _size(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) and 0 < value < float("inf") else 0.0
 
 
 def _is_mean(
