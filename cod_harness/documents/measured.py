@@ -12,7 +12,7 @@ from typing import Any
 
 from cod_harness.documents.register import RegisteredTask
 from cod_harness.errors import InputError
-from cod_harness.ladder.results_file import read_results_file
+from cod_harness.ladder.logs.results_file import read_results_file
 
 _REMEDY = "name a results_*.json that lm-eval wrote, or its folder"
 _SAMPLING = ("do_sample", "temperature", "top_p")

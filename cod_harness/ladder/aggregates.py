@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from cod_harness.errors import InputError
+from cod_harness.ladder.logs.results_file import read_results_file
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.newest import newest
 from cod_harness.ladder.rate_table import read_columns
-from cod_harness.ladder.results_file import read_results_file
 
 _REMEDY = "name a results_*.json that lm-eval wrote, or its folder"
 
@@ -204,8 +204,6 @@ def _files(paths: Iterable[Path]) -> list[Path]:
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    if not path.exists():
-        raise InputError(f"{path}: no such file; {_REMEDY}")
     try:
         content = read_results_file(path)
     except InputError as problem:

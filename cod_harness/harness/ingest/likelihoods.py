@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cod_harness.harness.scoring.analytic import choice_rate, text_rate
-from cod_harness.ladder.samples_log import Sample
+from cod_harness.ladder.logs.samples_log import Sample
 
 
 def is_analytic(first: Sample, choice: tuple[str, str] | None) -> bool:

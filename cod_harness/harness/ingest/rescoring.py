@@ -21,7 +21,7 @@ from cod_harness.harness.scoring.correctness import Pipeline
 from cod_harness.harness.scoring.responses import Answered
 from cod_harness.harness.scoring.task_source import definition, named
 from cod_harness.harness.scoring.vetting import CONSENT_FLAG, unvetted
-from cod_harness.ladder.samples_log import Sample
+from cod_harness.ladder.logs.samples_log import Sample
 from cod_harness.task_folder import task_folder
 
 # What a task is told about its data: one split, with the file's first document in it.

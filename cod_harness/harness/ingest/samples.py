@@ -20,8 +20,8 @@ from cod_harness.harness.ingest.pool import all_rates
 from cod_harness.harness.ingest.rates import FileRates, SampleFile, rates_of
 from cod_harness.harness.ingest.readers import Asked, LogRates
 from cod_harness.ladder.groups import pooled_groups
-from cod_harness.ladder.results_file import read_results_file
-from cod_harness.ladder.samples_log import NoSample, task_and_date
+from cod_harness.ladder.logs.results_file import read_results_file
+from cod_harness.ladder.logs.samples_log import NoSample, task_and_date
 from cod_harness.ladder.store import Capture
 
 

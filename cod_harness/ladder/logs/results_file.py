@@ -26,11 +26,14 @@ def read_results_file(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes().decode("utf-8", "replace"), parse_int=_whole)
         content = _without_half_characters(content)
-    except (OSError, ValueError) as error:
-        what = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"cannot be read ({what})") from None
+    except FileNotFoundError:
+        raise InputError("no such file") from None
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise InputError(f"cannot be read as JSON (no JSON: {error})") from None
     except RecursionError:
-        raise InputError("cannot be read (nested too deeply)") from None
+        raise InputError("cannot be read as JSON (nested too deeply)") from None
     if not isinstance(content, dict):
         raise InputError("holds no JSON object")
     return tidied(content)
