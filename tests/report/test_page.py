@@ -157,26 +157,32 @@ def test_the_map_counts_every_question_once() -> None:
     assert question_map(np.zeros((0, 5)), labels[:0]).cells == ()
 
 
-def test_trust_in_one_sentence() -> None:
-    assert reading.trust(made_forecast("t")) == (
-        "To be used with its interval, 15 points wide; 60 % of the questions carry it."
-    )
-    assert (
-        reading.trust(msgspec.convert(abstained("t"), TaskForecast))
-        == "No number, because the rungs are at chance."
-    )
+def test_how_far_to_trust_a_forecast() -> None:
+    assert reading.trust(made_forecast("t")) == "To be used with its interval, 15 points wide."
+    none = msgspec.convert(abstained("t"), TaskForecast)
+    assert reading.trust(none) == "No number: the rungs are at chance."
     weak = made_forecast("t", verdict="weak", reasons=["few rungs", "a far target"])
-    assert reading.trust(weak) == (
-        "A direction, not a number: few rungs, and 1 more reason below (interval 15 points wide)."
+    assert reading.trust(weak) == "A direction, not a number: few rungs. 1 more reason below."
+    told = "A direction, not a number: few rungs. A far target."
+    assert reading.trust(weak, brief=False) == told
+
+
+def test_what_is_measured_is_counted() -> None:
+    made = [made_forecast("a", observed=0.6), made_forecast("b", observed=0.9), made_forecast("c")]
+    gone = msgspec.convert(abstained("d") | {"observed": 0.5}, TaskForecast)
+    assert reading.summary([*made, gone]) == (
+        "4 benchmarks: 3 usable, 0 weak, 1 not forecast. Measured by now: 3, of which 2 were "
+        "forecast; mean error 15.0 points, largest 28.0, 1 of 2 inside the 90 % intervals."
     )
-    assert "few rungs; a far target" in reading.trust(weak, brief=False)
+    assert reading.summary([gone]).endswith("1 not forecast. Measured by now: 1.")
+    assert reading.summary(made[2:]) == "1 benchmark: 1 usable, 0 weak."
 
 
 def test_markdown_for_a_model_card() -> None:
     entries = [made_entry("a|b", observed=0.6), made_entry("a|b", "exp"), abstained("c")]
     text = markdown(made_forecasts({"a|b": made_task(), "c": made_task()}, entries))
     assert "| a\\|b | 62.0 | 55.0 to 70.0 | usable | 60.0 | 62.0 |" in text
-    assert "- **c**: No number, because the rungs are at chance." in text
+    assert "- **c**: No number: the rungs are at chance." in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.replace("\\|", "").count("|") for line in rows}) == 1
 

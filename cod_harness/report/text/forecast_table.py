@@ -14,6 +14,7 @@ from cod_harness.report.text.grid import (
     styled_grid,
     terminal_width,
 )
+from cod_harness.report.text.sentences import trust
 
 _HEADERS = (
     "Task",
@@ -129,9 +130,9 @@ def percent(value: float | None) -> str:
 
 def reason_lines(entry: TaskForecast, width: int) -> list[Line]:
     """Why a forecast is not ok, wrapped; none where it is."""
-    if entry.verdict == "ok" or not entry.reasons:
+    if entry.verdict == "ok":
         return []
-    text = f"{entry.task}: {entry.verdict}: {'; '.join(entry.reasons)}"
+    text = f"{entry.task}: {trust(entry, brief=False)}"
     first, *more = textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
     name = len(entry.task)
     head = [Span(first[:name], "name"), Span(first[name:])]
