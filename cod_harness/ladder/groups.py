@@ -7,7 +7,7 @@ score, is none here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -68,16 +68,22 @@ def _is_mean(
     return compared > 0
 
 
+def groups_of(runs: Iterable[Settings]) -> dict[str, list[str]]:
+    """Group -> tasks, as the runs name them under "pooled"; the first run that names one counts."""
+    groups: dict[str, list[str]] = {}
+    for run in runs:
+        for name, tasks in (run.get("pooled") or {}).items():
+            groups.setdefault(str(name), list(tasks))
+    return groups
+
+
 def with_groups(frame: pd.DataFrame, runs: Sequence[Settings]) -> pd.DataFrame:
     """The table with rows for every group that the runs name under "pooled".
 
     A model counts for a group once it was measured on all of its tasks. Questions are called
     `task/question`.
     """
-    groups: dict[str, list[str]] = {}
-    for run in runs:
-        for name, tasks in (run.get("pooled") or {}).items():
-            groups.setdefault(str(name), list(tasks))
+    groups = groups_of(runs)
     known = set(pd.unique(frame["task"]))
     frames = [frame]
     for name, tasks in sorted(groups.items()):

@@ -31,8 +31,11 @@ from cod_harness.errors import InputError
 from cod_harness.evaluation.question_map import CELLS, question_map
 from cod_harness.evaluation.records.backtest import Backtest
 from cod_harness.evaluation.records.forecast import Forecasts, TaskForecast
+from cod_harness.report.charts.course import SD_OF_90, course
 from cod_harness.report.charts.files import write_charts
+from cod_harness.report.charts.parts import ticks
 from cod_harness.report.page.beside import page_beside
+from cod_harness.report.page.forecast import forecast_content
 from cod_harness.report.page.page import charts_of, page, write_page
 from cod_harness.report.page.question_texts import question_texts
 from cod_harness.report.text import sentences as reading
@@ -40,6 +43,7 @@ from cod_harness.report.text.markdown import markdown
 
 pytest.importorskip("altair")
 LIMIT = 2_000_000  # bytes of a page
+VIEWS = {"clusters": {"mean": 0.5, "weight": 0.25}, "trend": {"mean": 0.7, "weight": 0.75}}
 
 
 def specs(text: str) -> dict[str, Any]:
@@ -58,19 +62,90 @@ def test_what_the_first_screen_says() -> None:
         codes=["wide_interval"], observed=0.8,
     )  # fmt: skip
     entries = [
-        made_entry("gsm8k"),
+        made_entry("gsm8k", parts=VIEWS),
         weak,
         made_entry("gsm8k", "exp", mean=0.5),
         abstained("math", "exp"),
+        abstained("gsm8k", "loss"),
+        abstained("math", "loss"),
     ]
     text = page(made_forecasts(forecasts=entries))
     for said in (
-        "What big will score", "62.0", "55.0 to 70.0", ">usable<", ">weak<", "exp <b>50.0</b>",
+        "What big will score", "62.0", "55.0 to 70.0", ">usable<", ">weak<",
+        '<td class="num">50.0</td>', "largest rung, r6: ",
         "Measured 80.0", "18.0 points too low, outside the interval",
         "A direction, not a number: the interval is 15 points wide.",
+        "trend</b> 70.0, weight 75 %", "clusters</b> 50.0, weight 25 %",
+        "No number at all from loss.",
         "cod-harness forecast out --ladder &#39;my ladder.yaml&#39;", "abababab", "gsm8k: a note",
     ):  # fmt: skip
         assert said in text, said
+
+
+def test_the_title_fits_what_is_measured() -> None:
+    measured = [made_entry(name, observed=0.6) for name in ("gsm8k", "math")]
+    both = "What big was forecast to score, and what it scored"
+    assert both in page(made_forecasts(forecasts=measured))
+    assert both not in page(made_forecasts(forecasts=[measured[0], made_entry("math")]))
+
+
+def test_groups_come_first_and_what_has_no_number_last() -> None:
+    names = ["b", "gone", "a", "whole", "c"]
+    entries = [abstained(one) if one == "gone" else made_entry(one) for one in names]
+    document = made_forecasts(dict.fromkeys(names, made_task()), entries)
+    assert [one["name"] for one in forecast_content(document, {})["benchmarks"]] == [
+        "b", "a", "whole", "c", "gone",
+    ]  # fmt: skip
+    settings = msgspec.structs.replace(document.settings, groups={"whole": ("a", "b"), "not": ()})
+    content = forecast_content(msgspec.structs.replace(document, settings=settings), {})
+    assert [one["name"] for one in content["benchmarks"]] == ["whole", "c", "b", "a", "gone"]
+    (target,) = content["targets"]
+    assert [row["task"] for row in target["rows"]] == ["whole", "c", "gone"]
+    assert [row["task"] for row in target["rows"][0]["parts"]] == ["b", "a"]
+    assert target["summary"].startswith("3 benchmarks: 2 usable")
+    assert content["menu"] == [("", ["whole", "c", "gone"]), ("whole", ["b", "a"])]
+
+
+def test_groups_within_groups_are_folded_once() -> None:
+    names = ["all", "half", "a", "b", "twin"]
+    document = made_forecasts(dict.fromkeys(names, made_task()))
+    groups = {"all": ("a", "b"), "half": ("a",), "twin": ("a", "b")}
+    settings = msgspec.structs.replace(document.settings, groups=groups)
+    content = forecast_content(msgspec.structs.replace(document, settings=settings), {})
+    rows = content["targets"][0]["rows"]
+    assert [row["task"] for row in rows] == ["all"]
+    assert {row["task"] for row in rows[0]["parts"]} == {"half", "a", "b", "twin"}
+
+
+def test_on_the_ladder_the_band_is_what_the_rungs_leave_open() -> None:
+    task = made_task()
+    for number, rung in enumerate(task["rungs"]):
+        task["curve"]["points"][number][1] = rung["accuracy"] + (0.05 if number == 2 else 0.0)
+    drawn = {point.compute: point for point in course(made_summary(task))}
+    for number, rung in enumerate(task["rungs"]):
+        point, bar = drawn[rung["compute"]], SD_OF_90 * rung["stderr"]
+        high = rung["accuracy"] + (0.05 if number == 2 else bar)
+        assert (point.low, point.high) == (
+            pytest.approx(rung["accuracy"] - bar), pytest.approx(high),
+        )  # fmt: skip
+    goal = drawn[1e25]  # beyond it, the forecast's interval
+    assert [goal.mean, goal.low, goal.high] == task["curve"]["points"][-1][1:]
+    assert list(drawn) == sorted(drawn)
+    assert course(made_summary(empty_task())) == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (1e18, 1e23, [1e18, 1e19, 1e20, 1e21, 1e22, 1e23]),
+        (2e21, 9e21, [2e21, 3e21, 4e21, 5e21, 6e21, 7e21, 8e21, 9e21]),
+        (2e21, 3e22, [2e21, 5e21, 1e22, 2e22]),
+        (2.01e21, 2.31e21, [2.1e21, 2.2e21, 2.3e21]),
+        (2.011e21, 2.012e21, [2.01e21, 2.01e21]),
+    ],
+)
+def test_ticks_whatever_the_span(low: float, high: float, said: list[float]) -> None:
+    assert ticks(low, high) == pytest.approx(said)
 
 
 def test_a_page_asks_nothing_of_the_network() -> None:

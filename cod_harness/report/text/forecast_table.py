@@ -97,7 +97,7 @@ def _cells(entry: TaskForecast) -> Line:
         Span(entry.task),
         Span(percent(entry.mean), "number" if entry.mean is not None else ""),
         Span(interval_text(entry)),
-        Span(percent(entry.observed)),
+        Span(percent(entry.observed), "outside" if entry.held is False else ""),
         # Adding 0.0 turns a rounded -0.0 into 0.0.
         Span(UNKNOWN if error is None else f"{round(error, 1) + 0.0:+.1f}"),
         Span(entry.verdict, entry.verdict),

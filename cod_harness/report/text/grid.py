@@ -13,7 +13,7 @@ _SHORTEST_NAME = 8
 
 
 class Span(NamedTuple):
-    """A piece of a line, and what it is: "title", "name", "number", "rule" or a verdict."""
+    """A piece of a line; its style: "title", "name", "number", "rule", "outside" or a verdict."""
 
     text: str
     style: str = ""
