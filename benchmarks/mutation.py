@@ -2,18 +2,24 @@
 
     python benchmarks/mutation.py cod_harness/engine [--sample 300] [--seed 0] [--out FILE.json]
 
-Every mutant is one change of one expression (an operator, a comparison, a number, a branch, a call
-of minimum for maximum), tried in a process of its own: forked after the heavy imports, its module
-loaded from the changed source.  First the module's own tests run, then the golden forecasts; the
-first test that fails kills it.  A mutant that runs for more than `LIMIT` seconds of processor time
-counts as killed.  With --sample, that many mutants are drawn from all of them.
+Every mutant is one change of one expression (an operator, a term left out, a comparison, a number,
+a branch, minimum for maximum, no clipping), tried in a process of its own: forked after the heavy
+imports, its module loaded from the changed source.  It is killed by the first test of the module's
+own that fails, the fastest being asked first; with --golden, those that survive meet the golden
+forecasts too.  One that takes several times the processor time of the unchanged module is killed.
+
+With --sample, so many mutants are drawn from all of them.  With --out, what was tried is kept and
+not tried again as long as the module is the same; --again tries the survivors again, after tests
+were added.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
+import hashlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -22,44 +28,36 @@ import os
 import random
 import resource
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
-LIMIT = 120  # seconds of processor time
 GOLDEN = ["tests/engine/test_golden.py"]
-# Left out of the first stage: comparisons of whole routines with scipy and scikit-learn that take
-# as long as everything else.
-SLOW_ONES = "not as_good_as_scipy and not scikit_learn_estimator and not whole_shared"
+LONG = 3.0  # seconds; a module's tests that take longer are left out
+OUTCOMES = ("own", "golden", "limit", "survived")
 
-ENGINE = "tests/engine/test_{}.py"
 # Tests of a module, where they are not named after it.
 TESTS: dict[str, list[str]] = {
-    "engine/settings": [
-        "settings",
-        "intervals",
-        "verdicts",
-        "selection",
-        "irt",
-        "trend",
-        "pooling",
-    ],
+    "engine/settings": ["settings"],
     "engine/sentences": ["verdicts"],
-    "engine/recipe": ["settings", "cod"],
-    "engine/arrays": ["cod"],
+    "engine/recipe": ["settings", "cod_by_hand"],
+    "engine/cod": ["cod_by_hand", "cod"],
+    "engine/arrays": ["settings"],
     "engine/forecast": ["verdicts"],
-    "engine/clustering": ["clustering"],
-    "engine/baselines/__init__": ["baselines"],
-    "engine/baselines/trend": ["baseline_forecasts", "baselines"],
+    "engine/clustering": ["clustering", "meanshift"],
+    "engine/baselines/__init__": ["baseline_laws"],
+    "engine/baselines/trend": ["baseline_forecasts"],
     "engine/baselines/scales": ["baseline_scales"],
     "engine/baselines/groups": ["baseline_scales"],
     "engine/baselines/latent": ["baseline_scales"],
     "engine/baselines/losses": ["baseline_scales"],
-    "engine/baselines/laws": ["baselines"],
-    "engine/meanshift/": ["clustering"],
+    "engine/baselines/laws": ["baseline_laws", "baselines"],
+    "engine/meanshift/": ["meanshift", "clustering"],
 }
 
 HEAVY = """
@@ -83,6 +81,7 @@ SWAPPED = {
     "ones": "zeros", "zeros": "ones", "lower": "upper", "upper": "lower", "log": "log1p",
     "exp": "expm1", "sqrt": "abs", "floor": "ceil",
 }  # fmt: skip
+LEFT_OUT = {"clip", "maximum", "minimum", "max", "min", "sqrt", "square", "abs"}
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,13 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
         other = ARITHMETIC.get(type(node.op))
         if other is not None:
             yield _with(node, op=other())
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)):
+            yield node.left
+            yield node.right
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Pow)):
+            yield node.left
+        elif isinstance(node, ast.AugAssign):
+            yield ast.copy_location(ast.Pass(), node)
     elif isinstance(node, ast.Compare):
         for place, op in enumerate(node.ops):
             for other in COMPARISONS.get(type(op), ()):
@@ -122,10 +128,16 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
     elif isinstance(node, (ast.If, ast.IfExp)):
         yield _with(node, test=ast.Constant(True))
         yield _with(node, test=ast.Constant(False))
+    elif isinstance(node, ast.Call) and node.args and _name(node.func) in LEFT_OUT:
+        yield node.args[0]
     elif isinstance(node, ast.Attribute) and node.attr in SWAPPED:
         yield _with(node, attr=SWAPPED[node.attr])
     elif isinstance(node, ast.Name) and node.id in SWAPPED and isinstance(node.ctx, ast.Load):
         yield _with(node, id=SWAPPED[node.id])
+
+
+def _name(called: ast.expr) -> str:
+    return getattr(called, "attr", getattr(called, "id", ""))
 
 
 def _with(node: ast.AST, **changed: object) -> ast.AST:
@@ -209,43 +221,97 @@ class Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
 def tests_of(path: str) -> list[str]:
     """Test files of a module: by the table, by its name, or all of its room."""
     stem = path.removeprefix("cod_harness/").removesuffix(".py")
+    room, name = stem.split("/")[0], stem.rsplit("/", 1)[-1]
     for known, names in TESTS.items():
         if stem == known or (known.endswith("/") and stem.startswith(known)):
-            return [ENGINE.format(name) for name in names]
-    room, name = stem.split("/")[0], stem.rsplit("/", 1)[-1]
-    own = Path("tests") / room / f"test_{name}.py"
-    return [str(own)] if (ROOT / own).exists() else [f"tests/{room}"]
+            files = [f"tests/{room}/test_{one}.py" for one in names]
+            return [file for file in files if (ROOT / file).exists()]
+    own = f"tests/{room}/test_{name}.py"
+    return [own] if (ROOT / own).exists() else [f"tests/{room}"]
 
 
-def outcome(mutant: Mutant) -> str:
-    """ "own", "golden" or "limit": what killed it; "survived" if nothing did."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(read)
-        os.write(write, _tried(mutant).encode())
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as answer:
-        said = answer.read()
-    os.waitpid(child, 0)
-    return said or "limit"
+class Ordered:
+    """Plugin of pytest: the fastest tests first, the longest not at all."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self.seconds = seconds
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        known = self.seconds
+        items[:] = sorted(
+            (item for item in items if known.get(item.nodeid, 0.0) <= LONG),
+            key=lambda item: known.get(item.nodeid, 0.0),
+        )
 
 
-def _tried(mutant: Mutant) -> str:
+class Timed:
+    """Plugin of pytest: processor time of each test, made ready and run, and which failed."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.failed: list[str] = []
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.seconds[nodeid] = -time.process_time()
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self.seconds[nodeid] += time.process_time()
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+
+def run_tests(files: Iterable[str], plugin: object, *more: str) -> int:
     import pytest
 
-    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
+    quiet = "-q -p no:cacheprovider -p no:randomly -m".split()
+    return int(pytest.main([*quiet, "not slow", *more, *files], plugins=[plugin]))
+
+
+def silenced() -> None:
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+
+
+def unchanged(files: list[str]) -> tuple[dict[str, float], float]:
+    """Processor time by test, and of the whole run, of the unchanged module."""
+    with tempfile.NamedTemporaryFile("r") as answer:
+        child = os.fork()
+        if child == 0:
+            silenced()
+            timed = Timed()
+            code = run_tests(files, timed)
+            told = (code, timed.failed, timed.seconds, time.process_time())
+            Path(answer.name).write_text(json.dumps(told))
+            os._exit(0)
+        os.waitpid(child, 0)
+        code, failed, seconds, whole = json.loads(answer.read())
+    if code != 0:
+        raise SystemExit(f"{' '.join(files)}: fail without any change: {failed or 'no tests'}")
+    return seconds, whole
+
+
+def tried(mutant: Mutant, seconds: dict[str, float], limit: float, golden: bool) -> int:
+    """Place in `OUTCOMES`; in a process of its own, which is over after it."""
+    now = time.process_time()
+    resource.setrlimit(resource.RLIMIT_CPU, (int(now + limit) + 1,) * 2)
+    silenced()
     name = mutant.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     sys.meta_path.insert(0, Changed(name, ROOT / mutant.path, mutated(mutant)))
-    quiet = [*"-x -q --noconftest -p no:cacheprovider -p no:randomly -m".split(), "not slow"]
-    if pytest.main([*quiet, "-k", SLOW_ONES, *tests_of(mutant.path)]) != 0:
-        return "own"
-    if "engine" in mutant.path and pytest.main([*quiet, *GOLDEN]) != 0:
-        return "golden"
-    return "survived"
+    if run_tests(tests_of(mutant.path), Ordered(seconds), "-x") != 0:
+        return OUTCOMES.index("own")
+    if golden and "engine" in mutant.path and run_tests(GOLDEN, Timed(), "-x") != 0:
+        return OUTCOMES.index("golden")
+    return OUTCOMES.index("survived")
+
+
+def key(one: dict[str, Any]) -> tuple[object, ...]:
+    return one["path"], one["digest"], one["node"], one["variant"]
+
+
+def digest(path: str) -> str:
+    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()[:12]
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -253,35 +319,78 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--each", type=int, default=0, help="so many of every file, drawn")
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after so many")
+    parser.add_argument("--golden", action="store_true", help="survivors meet golden forecasts")
+    parser.add_argument("--again", action="store_true", help="only survivors that OUT knows")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args(words)
     os.chdir(ROOT)
-    every = [
-        mutant
+    files = [
+        path
         for folder in asked.folders
-        for path in sorted((ROOT / folder).rglob("*.py") if folder.is_dir() else [ROOT / folder])
-        for mutant in mutants(path)
+        for path in (sorted((ROOT / folder).rglob("*.py")) if folder.is_dir() else [ROOT / folder])
     ]
-    drawn = every
-    if asked.sample and asked.sample < len(every):
-        drawn = random.Random(asked.seed).sample(every, asked.sample)
-    print(f"{len(every)} mutants, {len(drawn)} of them tried", flush=True)
-    # Loaded once, for all forks.
-    for heavy in HEAVY:
+    drawn_by, every, drawn = random.Random(asked.seed), 0, []
+    for path in files:
+        of_file = list(mutants(path))
+        every += len(of_file)
+        some = asked.each and asked.each < len(of_file)
+        drawn += drawn_by.sample(of_file, asked.each) if some else of_file
+    if asked.sample and asked.sample < len(drawn):
+        drawn = drawn_by.sample(drawn, asked.sample)
+    kept = json.loads(asked.out.read_text())["tried"] if asked.out and asked.out.exists() else []
+    known = {key(one): one for one in kept}
+    asking = []
+    for mutant in sorted(drawn, key=lambda one: (one.path, one.line)):
+        before = known.get(key({**asdict(mutant), "digest": digest(mutant.path)}))
+        if (before is None) != asked.again and (not asked.again or before["outcome"] == "survived"):
+            asking.append(mutant)
+    print(f"{every} mutants, {len(drawn)} drawn, {len(asking)} to be tried", flush=True)
+    for heavy in HEAVY:  # loaded once, for all forks
         importlib.import_module(heavy)
-    began, found = time.monotonic(), []
-    for mutant in drawn:
-        if time.monotonic() - began > 60 * asked.minutes:
-            break
-        how = outcome(mutant)
-        found.append({**asdict(mutant), "outcome": how})
-        if how == "survived":
+    began = time.monotonic()
+    running: dict[int, Mutant] = {}
+
+    def collected() -> None:
+        child, status = os.wait()
+        mutant = running.pop(child)
+        how = OUTCOMES[os.WEXITSTATUS(status)] if os.WIFEXITED(status) else "limit"
+        one = {**asdict(mutant), "digest": digest(mutant.path), "outcome": how}
+        known[key(one)] = one
+        if how in ("golden", "survived"):
             print(f"{mutant.path}:{mutant.line}: {mutant.before}  ->  {mutant.after}", flush=True)
         if asked.out:
-            asked.out.write_text(json.dumps({"of": len(every), "tried": found}, indent=1) + "\n")
-    count = {how: sum(one["outcome"] == how for one in found)
-             for how in ("own", "golden", "limit", "survived")}  # fmt: skip
+            fresh = [one for one in known.values() if one["digest"] == digest(one["path"])]
+            asked.out.write_text(json.dumps({"of": every, "tried": fresh}, indent=1) + "\n")
+
+    times: dict[str, tuple[dict[str, float], float]] = {}
+    for mutant in asking:
+        if time.monotonic() - began > 60 * asked.minutes:
+            break
+        while len(running) >= asked.jobs:
+            collected()
+        if mutant.path not in times:
+            while running:
+                collected()
+            times[mutant.path] = unchanged(tests_of(mutant.path))
+        seconds, whole = times[mutant.path]
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                limit = 5.0 + 3.0 * whole + 60.0 * asked.golden
+                os._exit(tried(mutant, seconds, limit, asked.golden))
+            os._exit(OUTCOMES.index("own"))
+        running[child] = mutant
+    while running:
+        collected()
+    found = [
+        known[place]
+        for one in drawn
+        if (place := key({**asdict(one), "digest": digest(one.path)})) in known
+    ]
+    count = {how: sum(one["outcome"] == how for one in found) for how in OUTCOMES}
     killed = len(found) - count["survived"]
     print(f"{killed} of {len(found)} killed ({100 * killed / max(len(found), 1):.0f} %): {count}")
     return 0
