@@ -3,10 +3,11 @@
     python benchmarks/mutation.py cod_harness/engine [--sample 300] [--seed 0] [--out FILE.json]
 
 Every mutant is one change of one expression (an operator, a term left out, a comparison, a number,
-a branch, minimum for maximum, no clipping), tried in a process of its own: forked after the heavy
-imports, its module loaded from the changed source.  It is killed by the first test of the module's
-own that fails, the fastest being asked first; with --golden, those that survive meet the golden
-forecasts too.  One that takes several times the processor time of the unchanged module is killed.
+a branch, minimum for maximum, no clipping), tried in a process of its own, forked where the tests
+of the module are collected already: its functions get the code of the changed one.  Where the
+change is in no function (a constant of the module, a default), everything is loaded anew.
+A mutant is killed by the first of the module's own tests that fails, the fastest being asked first,
+or by taking several times the processor time of the unchanged module.
 
 With --sample, so many mutants are drawn from all of them.  With --out, what was tried is kept and
 not tried again as long as the module is the same; --again tries the survivors again, after tests
@@ -17,8 +18,8 @@ from __future__ import annotations
 
 import argparse
 import ast
-import contextlib
 import copy
+import gc
 import hashlib
 import importlib.abc
 import importlib.machinery
@@ -28,18 +29,16 @@ import os
 import random
 import resource
 import sys
-import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-GOLDEN = ["tests/engine/test_golden.py"]
 LONG = 3.0  # seconds; a module's tests that take longer are left out
-OUTCOMES = ("own", "golden", "limit", "survived")
+OUTCOMES = ("killed", "limit", "survived", "anew")
 
 # Tests of a module, where they are not named after it.
 TESTS: dict[str, list[str]] = {
@@ -191,6 +190,39 @@ def mutated(mutant: Mutant) -> CodeType:
     return compile(ast.fix_missing_locations(tree), str(path), "exec")
 
 
+def functions_of(path: str) -> list[FunctionType]:
+    """All that were made from a file."""
+    made = [one for one in gc.get_objects() if isinstance(one, FunctionType)]
+    return [one for one in made if one.__code__.co_filename == str(ROOT / path)]
+
+
+def patched(functions: Sequence[FunctionType], mutant: Mutant) -> bool:
+    """Give the functions of the loaded module the changed code; False if that is not enough."""
+    changed = codes(mutated(mutant))
+    found = False
+    for function in functions:
+        code = function.__code__
+        fresh = changed.get((code.co_name, code.co_firstlineno))
+        if fresh is None or fresh == code:
+            continue
+        if fresh.co_freevars != code.co_freevars:
+            return False
+        function.__code__ = fresh
+        found = True
+    return found
+
+
+def codes(code: CodeType) -> dict[tuple[str, int], CodeType | None]:
+    """Every function in a code by name and line; None where two share both."""
+    found: dict[tuple[str, int], CodeType | None] = {}
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            place = (inner.co_name, inner.co_firstlineno)
+            found[place] = None if place in found else inner
+            found.update(codes(inner))
+    return found
+
+
 class Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
     """Loads one module from changed code."""
 
@@ -230,80 +262,146 @@ def tests_of(path: str) -> list[str]:
     return [own] if (ROOT / own).exists() else [f"tests/{room}"]
 
 
-class Ordered:
-    """Plugin of pytest: the fastest tests first, the longest not at all."""
+def tried(attempt: Callable[[], str], seconds: float) -> int:
+    """A process that makes an attempt at a mutant and exits with its place in `OUTCOMES`."""
+    child = os.fork()
+    if child == 0:
+        try:
+            limit = int(time.process_time() + seconds) + 1
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+            os._exit(OUTCOMES.index(attempt()))
+        except BaseException:
+            os._exit(OUTCOMES.index("killed"))
+    return child
 
-    def __init__(self, seconds: dict[str, float]) -> None:
-        self.seconds = seconds
 
-    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        known = self.seconds
-        items[:] = sorted(
-            (item for item in items if known.get(item.nodeid, 0.0) <= LONG),
-            key=lambda item: known.get(item.nodeid, 0.0),
-        )
+def all_tried(
+    mutants: Sequence[Mutant],
+    attempt: Callable[[Mutant], str],
+    seconds: float,
+    jobs: int,
+    tell: Callable[[Mutant, str], None],
+) -> None:
+    """Attempts at all mutants, so many at a time."""
+    running: dict[int, Mutant] = {}
+    asking = list(reversed(mutants))
+    while asking or running:
+        if asking and len(running) < jobs:
+            mutant = asking.pop()
+            running[tried(lambda mutant=mutant: attempt(mutant), seconds)] = mutant  # type: ignore[misc]
+            continue
+        child, status = os.wait()
+        how = OUTCOMES[os.WEXITSTATUS(status)] if os.WIFEXITED(status) else "limit"
+        tell(running.pop(child), how)
 
 
-class Timed:
-    """Plugin of pytest: processor time of each test, made ready and run, and which failed."""
+class Loop:
+    """Plugin of pytest: instead of running the tests once, runs them for each mutant."""
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+    def __init__(
+        self, mutants: Sequence[Mutant], jobs: int, tell: Callable[[Mutant, str], None]
+    ) -> None:
+        self.mutants = mutants
+        self.jobs = jobs
+        self.tell = tell
         self.failed: list[str] = []
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self.seconds[nodeid] = -time.process_time()
-
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        self.seconds[nodeid] += time.process_time()
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed:
             self.failed.append(report.nodeid)
 
+    def run(self, items: list[Any], first: bool = True) -> dict[int, float]:
+        """Processor time by place of the item; ends at the first failure if asked."""
+        took = {}
+        for place, item in enumerate(items):
+            began = time.process_time()
+            after = items[place + 1] if place + 1 < len(items) else None
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+            took[place] = time.process_time() - began
+            if first and self.failed:
+                break
+        return took
 
-def run_tests(files: Iterable[str], plugin: object, *more: str) -> int:
-    import pytest
-
-    quiet = "-q -p no:cacheprovider -p no:randomly -m".split()
-    return int(pytest.main([*quiet, "not slow", *more, *files], plugins=[plugin]))
-
-
-def silenced() -> None:
-    for stream in (1, 2):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-
-
-def unchanged(files: list[str]) -> tuple[dict[str, float], float]:
-    """Processor time by test, and of the whole run, of the unchanged module."""
-    with tempfile.NamedTemporaryFile("r") as answer:
+    def pytest_runtestloop(self, session: Any) -> bool:
+        read, write = os.pipe()
         child = os.fork()
         if child == 0:
-            silenced()
-            timed = Timed()
-            code = run_tests(files, timed)
-            told = (code, timed.failed, timed.seconds, time.process_time())
-            Path(answer.name).write_text(json.dumps(told))
+            took = self.run(session.items, first=False)
+            os.write(write, json.dumps([self.failed, list(took.values())]).encode())
             os._exit(0)
+        os.close(write)
+        with os.fdopen(read) as answer:
+            failed, took = json.loads(answer.read())
         os.waitpid(child, 0)
-        code, failed, seconds, whole = json.loads(answer.read())
-    if code != 0:
-        raise SystemExit(f"{' '.join(files)}: fail without any change: {failed or 'no tests'}")
-    return seconds, whole
+        if failed or not took:
+            raise SystemExit(f"these fail without any change: {failed or 'no tests'}")
+        order = sorted(range(len(took)), key=took.__getitem__)
+        order = [place for place in order if took[place] <= LONG]
+        items = [session.items[place] for place in order]
+
+        functions = functions_of(self.mutants[0].path)
+        gc.freeze()  # forks share what nobody touches
+        gc.disable()
+
+        def attempt(mutant: Mutant) -> str:
+            if not patched(functions, mutant):
+                return "anew"
+            self.run(items)
+            return "killed" if self.failed else "survived"
+
+        limit = 5.0 + 3.0 * sum(took[place] for place in order)
+        all_tried(self.mutants, attempt, limit, self.jobs, self.tell)
+        return True
 
 
-def tried(mutant: Mutant, seconds: dict[str, float], limit: float, golden: bool) -> int:
-    """Place in `OUTCOMES`; in a process of its own, which is over after it."""
-    now = time.process_time()
-    resource.setrlimit(resource.RLIMIT_CPU, (int(now + limit) + 1,) * 2)
-    silenced()
+def run_tests(files: Sequence[str], *plugins: object) -> int:
+    import pytest
+
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    how = ["-x", "-q", "-s", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not slow"]
+    return int(pytest.main([*how, *files], plugins=list(plugins)))
+
+
+def anew(mutant: Mutant) -> str:
+    """With everything loaded after the change."""
     name = mutant.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     sys.meta_path.insert(0, Changed(name, ROOT / mutant.path, mutated(mutant)))
-    if run_tests(tests_of(mutant.path), Ordered(seconds), "-x") != 0:
-        return OUTCOMES.index("own")
-    if golden and "engine" in mutant.path and run_tests(GOLDEN, Timed(), "-x") != 0:
-        return OUTCOMES.index("golden")
-    return OUTCOMES.index("survived")
+    return "killed" if run_tests(tests_of(mutant.path)) else "survived"
+
+
+def of_module(path: str, mutants: Sequence[Mutant], jobs: int, keep: Callable[..., None]) -> None:
+    """Try the mutants of one module: in one session of pytest, and anew what has to be."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read)
+        told = os.fdopen(write, "w")
+        places = {mutant: place for place, mutant in enumerate(mutants)}
+
+        def tell(mutant: Mutant, how: str) -> None:
+            print(places[mutant], how, file=told, flush=True)
+
+        error = 0
+        try:
+            error = run_tests(tests_of(path), Loop(mutants, jobs, tell))
+        except BaseException as problem:
+            print("-", problem, file=told, flush=True)
+        print("-" if error else "end", "pytest", error, file=told, flush=True)
+        os._exit(0)
+    os.close(write)
+    again = []
+    with os.fdopen(read) as answers:
+        for line in answers:
+            place, _, how = line.strip().partition(" ")
+            if place == "-":
+                raise SystemExit(f"{path}, {' '.join(tests_of(path))}: {how}")
+            if how == "anew":
+                again.append(mutants[int(place)])
+            elif place != "end":
+                keep(mutants[int(place)], how)
+    os.waitpid(child, 0)
+    all_tried(again, anew, 60.0, jobs, keep)
 
 
 def key(one: dict[str, Any]) -> tuple[object, ...]:
@@ -321,8 +419,6 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--each", type=int, default=0, help="so many of every file, drawn")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after so many")
-    parser.add_argument("--golden", action="store_true", help="survivors meet golden forecasts")
     parser.add_argument("--again", action="store_true", help="only survivors that OUT knows")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args(words)
@@ -342,57 +438,34 @@ def main(words: Sequence[str] | None = None) -> int:
         drawn = drawn_by.sample(drawn, asked.sample)
     kept = json.loads(asked.out.read_text())["tried"] if asked.out and asked.out.exists() else []
     known = {key(one): one for one in kept}
-    asking = []
-    for mutant in sorted(drawn, key=lambda one: (one.path, one.line)):
+    asking: dict[str, list[Mutant]] = {}
+    for mutant in drawn:
         before = known.get(key({**asdict(mutant), "digest": digest(mutant.path)}))
-        if (before is None) != asked.again and (not asked.again or before["outcome"] == "survived"):
-            asking.append(mutant)
-    print(f"{every} mutants, {len(drawn)} drawn, {len(asking)} to be tried", flush=True)
+        wanted = (
+            before is not None and before["outcome"] == "survived" if asked.again else not before
+        )
+        if wanted:
+            asking.setdefault(mutant.path, []).append(mutant)
+    number = sum(map(len, asking.values()))
+    print(f"{every} mutants, {len(drawn)} drawn, {number} to be tried", flush=True)
     for heavy in HEAVY:  # loaded once, for all forks
         importlib.import_module(heavy)
-    began = time.monotonic()
-    running: dict[int, Mutant] = {}
 
-    def collected() -> None:
-        child, status = os.wait()
-        mutant = running.pop(child)
-        how = OUTCOMES[os.WEXITSTATUS(status)] if os.WIFEXITED(status) else "limit"
+    def keep(mutant: Mutant, how: str) -> None:
         one = {**asdict(mutant), "digest": digest(mutant.path), "outcome": how}
         known[key(one)] = one
-        if how in ("golden", "survived"):
+        if how == "survived":
             print(f"{mutant.path}:{mutant.line}: {mutant.before}  ->  {mutant.after}", flush=True)
         if asked.out:
             fresh = [one for one in known.values() if one["digest"] == digest(one["path"])]
             asked.out.write_text(json.dumps({"of": every, "tried": fresh}, indent=1) + "\n")
 
-    times: dict[str, tuple[dict[str, float], float]] = {}
-    for mutant in asking:
-        if time.monotonic() - began > 60 * asked.minutes:
-            break
-        while len(running) >= asked.jobs:
-            collected()
-        if mutant.path not in times:
-            while running:
-                collected()
-            times[mutant.path] = unchanged(tests_of(mutant.path))
-        seconds, whole = times[mutant.path]
-        child = os.fork()
-        if child == 0:
-            with contextlib.suppress(BaseException):
-                limit = 5.0 + 3.0 * whole + 60.0 * asked.golden
-                os._exit(tried(mutant, seconds, limit, asked.golden))
-            os._exit(OUTCOMES.index("own"))
-        running[child] = mutant
-    while running:
-        collected()
-    found = [
-        known[place]
-        for one in drawn
-        if (place := key({**asdict(one), "digest": digest(one.path)})) in known
-    ]
-    count = {how: sum(one["outcome"] == how for one in found) for how in OUTCOMES}
-    killed = len(found) - count["survived"]
-    print(f"{killed} of {len(found)} killed ({100 * killed / max(len(found), 1):.0f} %): {count}")
+    for path, some in asking.items():
+        of_module(path, some, asked.jobs, keep)
+    places = [key({**asdict(one), "digest": digest(one.path)}) for one in drawn]
+    found = [known[place]["outcome"] for place in places if place in known]
+    killed = len(found) - found.count("survived")
+    print(f"{killed} of {len(found)} killed ({100 * killed / max(len(found), 1):.0f} %)")
     return 0
 
 
