@@ -261,9 +261,7 @@ def test_results_files_that_are_none_cost_the_others_nothing(
     assert len(left) == len(texts) - 1 + 2  # the last of the texts is one, without scores
 
 
-@pytest.mark.parametrize(
-    "value", [None, 7, 10**400, float("nan"), "\ud800", [[1]]]
-)
+@pytest.mark.parametrize("value", [None, 7, 10**400, float("nan"), "\ud800", [[1]]])
 def test_results_of_other_types(
     value: Any, register: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from cod_harness.errors import InputError
 from cod_harness.harness.capture import guards, record
+from cod_harness.harness.capture.announced import check_announced
 from cod_harness.harness.capture.flags import CaptureOptions
 from cod_harness.harness.capture.shards import (
     AllAnswered,
@@ -102,6 +103,8 @@ class Capture:
         if folder is None:
             raise InputError("--output_path is missing: name the folder that pass rates go to")
         check_folder(folder)
+        if not self.options.merge:
+            check_announced(arguments, self.options)
         self._others = guards.neighbours(folder, self.ladder, self._entry[0].name, self._entry[1])
         for note in self._others.notes:
             _say(note)
