@@ -38,7 +38,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_allow_mismatch(parser: argparse.ArgumentParser) -> None:
+def add_allow_mismatch(parser: argparse._ActionsContainer) -> None:
     """--allow-mismatch"""
     parser.add_argument(
         "--allow-mismatch", action="store_true", help="go on where rungs were run differently"

@@ -38,10 +38,14 @@ def main(words: Sequence[str]) -> int:
         nargs="+",
         help="show texts of example questions, out of lm-eval's samples_*.jsonl (files, folders)",
     )
+    parser.add_argument(
+        "--plan", metavar="PLAN.json", help="show what to measure next, by `plan --json`"
+    )
     asked = parser.parse_args(words)
 
     from cod_harness.documents.reading import found, read_document, targets_of
     from cod_harness.evaluation.records.forecast import Forecasts
+    from cod_harness.evaluation.records.plan import Plan
     from cod_harness.ladder.files import check_file, check_folder, write_whole
 
     path = found(asked.document)
@@ -80,10 +84,15 @@ def main(words: Sequence[str]) -> int:
         if not isinstance(document, Forecasts):
             raise _no_forecast("--with-questions", asked.document)
         texts = question_texts(document, asked.with_questions)
+    plan = None
+    if asked.plan:
+        if not isinstance(document, Forecasts):
+            raise _no_forecast("--plan", asked.document)
+        plan = read_document(asked.plan, Plan).record
     if asked.output:
-        _told(write_whole(asked.output, page(document, texts)))
+        _told(write_whole(asked.output, page(document, texts, plan)))
     else:
-        _told(write_page(document, path.parent, texts))
+        _told(write_page(document, path.parent, texts, plan))
     return 0
 
 

@@ -16,11 +16,13 @@ from cod_harness.errors import InputError
 from cod_harness.evaluation.records.backtest import Backtest
 from cod_harness.evaluation.records.base import Record, schema_name
 from cod_harness.evaluation.records.forecast import Forecasts
+from cod_harness.evaluation.records.plan import Plan
 from cod_harness.ladder.files import newest_of
 
 _WRITTEN_BY: dict[type[Record], str] = {
     Forecasts: "cod-harness forecast",
     Backtest: "cod-harness backtest",
+    Plan: "cod-harness plan",
 }
 
 
@@ -54,7 +56,7 @@ def read_document(path: str | os.PathLike[str], kind: type[Record] | None = None
         InputError: no such file, no JSON, or no such document.
     """
     path = found(path)
-    kinds = [kind] if kind else list(_WRITTEN_BY)
+    kinds: list[type[Record]] = [kind] if kind else [Forecasts, Backtest]
     by_name = {schema_name(kind): kind for kind in kinds}
     wanted = " or ".join(f"`{_WRITTEN_BY[kind]} --json`" for kind in kinds)
     content = read_json(path, f"name a file written by {wanted}")

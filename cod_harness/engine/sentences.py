@@ -175,4 +175,19 @@ SENTENCES: Mapping[str, Callable[[Values], str]] = {
         "measured",
         f"RMSE {v['rmse']:.4f}, above {v['threshold']:g}",
     ),
+    # Why nothing that could be measured narrows a forecast.
+    "plan_may_emerge": lambda v: _said(
+        "how far it jumps once it emerges is unknown until a rung shows it",
+        f"no rung is above {100 * settings.EMERGED:g} %, the best at {100 * v['best']:.1f} %",
+    ),
+    "plan_noise": lambda v: _said(
+        "any one model of this family may miss the trend, the target too, and no rung takes that "
+        "away",
+        f"{100 * v['share']:.0f} % of the spread",
+    ),
+    "plan_way": lambda v: _said(
+        "the way from the largest rung to the target is most of the spread, and no rung on offer "
+        "goes far enough",
+        f"a model's own noise is {100 * v['share']:.0f} % of it",
+    ),
 }

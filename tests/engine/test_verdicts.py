@@ -213,6 +213,21 @@ SAID = [
         "no rising curve leads from the predictable questions to all of them through the "
         "models measured (RMSE 0.0123, above 0.005)",
     ),
+    (
+        because("plan_may_emerge", best=0.032),
+        "how far it jumps once it emerges is unknown until a rung shows it (no rung is above 10 %,"
+        " the best at 3.2 %)",
+    ),
+    (
+        because("plan_noise", share=0.62),
+        "any one model of this family may miss the trend, the target too, and no rung takes that "
+        "away (62 % of the spread)",
+    ),
+    (
+        because("plan_way", share=0.21),
+        "the way from the largest rung to the target is most of the spread, and no rung on offer "
+        "goes far enough (a model's own noise is 21 % of it)",
+    ),
 ]
 
 

@@ -11,16 +11,20 @@ from cod_harness.evaluation.records.forecast import (
     TaskForecast,
     TaskSummary,
 )
+from cod_harness.evaluation.records.plan import Plan
 from cod_harness.report.charts.small_curve import HEIGHT, WIDTH, small_curve
 from cod_harness.report.charts.theme import CLASSES, VIEWS
 from cod_harness.report.text import sentences as reading
+from cod_harness.report.text.plan_table import plan_content
 
 TEMPLATE = "forecast.html.j2"
 REFUSED_SHOWN = 25  # rows of a benchmark's table of refused clusters
 MANY = 12  # benchmarks above which a list is searched, and tabs give way to a menu
 
 
-def forecast_content(document: Forecasts, texts: Mapping[str, Any]) -> dict[str, Any]:
+def forecast_content(
+    document: Forecasts, texts: Mapping[str, Any], plan: Plan | None = None
+) -> dict[str, Any]:
     """What the template shows besides the charts."""
     methods = document.settings.methods
     targets = [_target(document, target, methods) for target in document.targets]
@@ -39,6 +43,7 @@ def forecast_content(document: Forecasts, texts: Mapping[str, Any]) -> dict[str,
         "level": f"{100 * document.settings.level:g} %",
         "curve_size": (WIDTH, HEIGHT),
         "has_texts": bool(texts),
+        "plan": plan and plan_content(plan),
         "command": reading.command_text(document.settings.command),
     }
 

@@ -13,6 +13,7 @@ from typing import Any
 from cod_harness.errors import InputError
 from cod_harness.evaluation.records.backtest import Backtest
 from cod_harness.evaluation.records.forecast import Forecasts
+from cod_harness.evaluation.records.plan import Plan
 from cod_harness.ladder.files import write_dated
 from cod_harness.report.charts.theme import config, variables
 from cod_harness.report.text import sentences as reading
@@ -24,12 +25,13 @@ Document = Forecasts | Backtest
 Texts = Mapping[str, Mapping[str, str]]  # task -> question name -> text
 
 
-def page(document: Document, texts: Texts | None = None) -> str:
+def page(document: Document, texts: Texts | None = None, plan: Plan | None = None) -> str:
     """The HTML of a forecast or a backtest.
 
     Args:
         document: the record; nothing is forecast again.
         texts: texts of questions, per task and name; without them questions are only named.
+        plan: what to measure next, to be shown with a forecast.
 
     Raises:
         InputError: a package that the page needs is not installed.
@@ -41,13 +43,19 @@ def page(document: Document, texts: Texts | None = None) -> str:
     from cod_harness.report.page.forecast import TEMPLATE as FORECAST
     from cod_harness.report.page.forecast import forecast_content
 
-    return _rendered(FORECAST, forecast_content(document, texts or {}), charts_of(document, texts))
+    content = forecast_content(document, texts or {}, plan)
+    return _rendered(FORECAST, content, charts_of(document, texts))
 
 
-def write_page(document: Document, out: str | os.PathLike[str], texts: Texts | None = None) -> Path:
+def write_page(
+    document: Document,
+    out: str | os.PathLike[str],
+    texts: Texts | None = None,
+    plan: Plan | None = None,
+) -> Path:
     """Write `OUT/cod_report_<date>.html`, whole or not at all; returns its path."""
     out = Path(out)
-    return write_dated(out, REPORT_PREFIX, ".html", page(document, texts), out)
+    return write_dated(out, REPORT_PREFIX, ".html", page(document, texts, plan), out)
 
 
 def charts_of(document: Document, texts: Texts | None = None) -> dict[str, dict[str, Any]]:

@@ -59,6 +59,14 @@ def styled_grid(
     return [_line(cells, widths, to_left) for cells in (head, rules, *rows)]
 
 
+def short_amount(number: float) -> str:
+    """A count of tokens or parameters, as 1.27M; as 5e+15 above the trillions."""
+    for size, name in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if 1e15 > number >= size:
+            return f"{number / size:.3g}{name}"
+    return f"{number:.0f}" if number < 1e15 else f"{number:.3g}"
+
+
 def terminal_width() -> int:
     """Columns of the terminal, 80 where there is none."""
     # Not a terminal: a fixed width, so that the same document always gives the same text.
