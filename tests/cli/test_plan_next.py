@@ -63,7 +63,8 @@ def test_the_table_and_the_page(
     assert main(["report", str(forecast), "--plan", str(plan), "-o", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
     assert "<h2>What to measure next</h2>" in text and "as large as the largest" in text
-    assert main(["report", str(forecast), "--plan", str(forecast), "-o", str(page)]) == 2
+    other = str(tmp_path / "other.html")
+    assert main(["report", str(forecast), "--plan", str(forecast), "-o", other]) == 2
     assert "cod-plan/1" in capsys.readouterr().err
 
 
