@@ -19,11 +19,35 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
-    """PATH... and --ladder: pass rates, and what the models in them are."""
+    """PATH..., --ladder, --match and --metric: pass rates, and what the models in them are."""
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="output folder, pass-rate file or table"
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="output folder, pass-rate file, table, or the harness's results (folder or .json); "
+        "none where the ladder names results",
     )
     parser.add_argument("--ladder", required=True, metavar="LADDER.yaml")
+    add_match(parser)
+    parser.add_argument(
+        "--metric",
+        metavar="TASK=FILTER/METRIC",
+        action="append",
+        default=[],
+        help="which of several metrics in results without samples counts (repeatable; * in TASK "
+        "is anything)",
+    )
+
+
+def add_match(parser: argparse.ArgumentParser) -> None:
+    """--match"""
+    parser.add_argument(
+        "--match",
+        metavar="PATTERN",
+        help="how results without samples call the ladder's models: {rung} is the name in the "
+        "ladder, * anything; held against model names, model@revision and ends of paths, as in "
+        "'EleutherAI/pythia-{rung}' or '{rung}/zero-shot/*.json' (default: found out)",
+    )
 
 
 def output_folder(paths: Sequence[str]) -> Path | None:

@@ -46,6 +46,7 @@ def main(words: Sequence[str]) -> int:
     from cod_harness.documents.writing import json_text, write_record
     from cod_harness.evaluation.ablation import ablate_ladder
     from cod_harness.ladder.files import check_file, check_folder, write_whole
+    from cod_harness.ladder.metrics import metric_choice
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.report.text.ablation_table import ablation_table
@@ -55,7 +56,12 @@ def main(words: Sequence[str]) -> int:
     if not asked.json and (beside := output_folder(asked.paths)):
         check_folder(beside)
     ablation = ablate_ladder(
-        read_passrates(asked.paths, ladder),
+        read_passrates(
+            asked.paths,
+            ladder,
+            match=asked.match,
+            metrics=dict(metric_choice(text, "--metric") for text in asked.metric),
+        ),
         ladder,
         what=None if asked.what is None else names(asked.what),
         base=asked.base,

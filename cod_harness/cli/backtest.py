@@ -79,6 +79,7 @@ def main(words: Sequence[str]) -> int:
     from cod_harness.documents.writing import json_text, write_record
     from cod_harness.evaluation.backtest import BacktestOptions, backtest_ladder
     from cod_harness.ladder.files import check_file, check_folder, write_whole
+    from cod_harness.ladder.metrics import metric_choice
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.progress import progress_bar
@@ -95,7 +96,12 @@ def main(words: Sequence[str]) -> int:
         check_folder(beside)
     with progress_bar("backtest", "fit") as progress:
         backtest = backtest_ladder(
-            read_passrates(asked.paths, ladder),
+            read_passrates(
+                asked.paths,
+                ladder,
+                match=asked.match,
+                metrics=dict(metric_choice(text, "--metric") for text in asked.metric),
+            ),
             ladder,
             BacktestOptions(
                 methods=None if asked.method is None else names(asked.method),

@@ -74,6 +74,7 @@ def main(words: Sequence[str]) -> int:
     from cod_harness.evaluation.forecasts import ForecastOptions, forecast_ladder
     from cod_harness.evaluation.transfer import SavedClusters
     from cod_harness.ladder.files import check_file, check_folder, write_whole
+    from cod_harness.ladder.metrics import metric_choice
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.progress import progress_bar
@@ -86,7 +87,12 @@ def main(words: Sequence[str]) -> int:
     check_file(asked.save_clusters)
     if not asked.json and (beside := output_folder(asked.paths)):
         check_folder(beside)
-    rates = read_passrates(asked.paths, ladder)
+    rates = read_passrates(
+        asked.paths,
+        ladder,
+        match=asked.match,
+        metrics=dict(metric_choice(text, "--metric") for text in asked.metric),
+    )
     if asked.tasks:
         rates = rates.only(names(asked.tasks))
     amounts = _amounts(asked.compute) if asked.compute else None

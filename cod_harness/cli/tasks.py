@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from cod_harness.arguments import ArgumentParser
-from cod_harness.harness.scoring.correctness import Pipeline, chosen
+from cod_harness.ladder.metrics import Pipeline, chosen
 from cod_harness.task_folder import task_folder
 
 # Repeats of the paper, and of the configurations.

@@ -45,6 +45,7 @@ from cod_harness.engine.verdicts import (
     measured_decline,
     measured_rise,
     miss_doubts,
+    no_questions,
     nothing_to_go_on,
     order_doubts,
     range_doubts,
@@ -258,7 +259,9 @@ class COD(Recipe):
         self._kept = [cluster.id for cluster in clusters if cluster.predictable]
         self._theta = fits.theta[self._kept]
         subset: Bools = np.isin(labels, self._kept)
-        self._silent = silent_clusters(clusters, float(subset.mean()), self.min_share)
+        self._silent = no_questions(self._ladder) or silent_clusters(
+            clusters, float(subset.mean()), self.min_share
+        )
         return clusters, subset
 
     def _extrapolate(self, compute: float) -> Subset:

@@ -15,9 +15,10 @@ from cod_harness.engine.verdicts import Reason, because
 from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
+from cod_harness.ladder.rate_table import WHOLE
 
 if TYPE_CHECKING:
-    from cod_harness.engine import COD, Forecaster
+    from cod_harness.engine import COD, Forecast, Forecaster
     from cod_harness.engine.views.trend import Siblings
 
 Floats = npt.NDArray[np.float64]
@@ -39,6 +40,9 @@ class Evidence:
         metric: lm-eval metric; "" if unknown.
         notes: sentences on models and questions left out.
         problem: why no forecast can be made from this, or None.
+        whole: the number of questions (0: unknown) behind the accuracies where only those are
+            known, of which rates, n_samples and anchor_rates then have one row; None where
+            questions are.
         siblings: abilities of the rungs on the ladder's other tasks, for methods whose `fit` takes
             `siblings`; None where they are not known.
     """
@@ -54,7 +58,13 @@ class Evidence:
     metric: str
     notes: tuple[str, ...]
     problem: Reason | None = None
+    whole: int | None = None
     siblings: Siblings | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of questions, known one by one or not."""
+        return len(self.questions) if self.whole is None else self.whole
 
     @property
     def compute(self) -> Floats:
@@ -119,6 +129,7 @@ def task_evidence(rates: PassRates, ladder: Ladder, task: str) -> Evidence:
         metric=matrix.metric,
         notes=tuple(notes),
         problem=_problem(rungs, len(kept.questions)),
+        whole=rates.questions(task) if rates.whole(task) else None,
     )
 
 
@@ -153,6 +164,14 @@ def fitted(
     )
 
 
+def reasons_of(forecast: Forecast, evidence: Evidence) -> tuple[Reason, ...]:
+    """Why a forecast is not ok: the method's reasons, and what its evidence lacks."""
+    if evidence.whole is None or forecast.verdict != "weak":
+        return forecast.reasons
+    told = [reason for reason in forecast.reasons if reason.code != "no_questions"]
+    return (*told, because("results_alone"))
+
+
 def check_rungs(rates: PassRates, ladder: Ladder) -> None:
     """Refuse a ladder of which fewer rungs have any data than the engine needs.
 
@@ -178,6 +197,10 @@ def measured_accuracy(
     None without a note if the target wasn't measured; with one if it lacks some questions, as a
     mean over others could not be compared.
     """
+    if target in rates.models(evidence.task) and evidence.questions:
+        matrix = rates.matrix(evidence.task, [target])
+        if matrix.questions == [WHOLE]:  # its questions are not known
+            return float(matrix.rates[0, 0]), ""
     measured, note = measured_rates(rates, evidence, target)
     return None if measured is None else float(np.mean(measured)), note
 

@@ -19,20 +19,14 @@ from cod_harness.errors import InputError
 KEY_COLUMNS = ("task", "question", "model", "checkpoint")
 HASH_COLUMNS = ("doc_hash", "prompt_hash", "target_hash")
 TEXT_COLUMNS = (*KEY_COLUMNS, *HASH_COLUMNS, "filter", "metric")
+# The question of a row that holds the accuracy of a whole benchmark, whose questions are not known;
+# its draws are the answers behind that accuracy.
+WHOLE = "(whole benchmark)"
 NUMBER_COLUMNS = ("n_correct", "n_samples", "rate")
 COLUMNS = (*KEY_COLUMNS, *NUMBER_COLUMNS, *HASH_COLUMNS, "filter", "metric")
 _REQUIRED = ("task", "question", "model")
 # How far a stated rate may be from n_correct / n_samples: tables round.
 _RATE_TOLERANCE = 0.0051
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """The long table in a `.parquet` or `.csv` file, checked and with all COLUMNS.
-
-    Raises:
-        InputError: no such file, another kind of file, or a wrong table (see `checked`).
-    """
-    return checked(read_columns(path), str(path))
 
 
 def read_columns(path: Path) -> pd.DataFrame:
@@ -51,6 +45,19 @@ def read_columns(path: Path) -> pd.DataFrame:
         f"{path}: not a table of pass rates: the name ends in {path.suffix or 'nothing'!r}; "
         "give a .parquet or .csv file or an output folder"
     )
+
+
+def column_names(path: Path) -> list[str]:
+    """The columns of a `.parquet` or `.csv` file, whose rows are not read; [] where unreadable."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        if path.suffix.lower() == ".parquet":
+            return list(pq.read_schema(path).names)
+        return [str(name) for name in pd.read_csv(path, dtype=str, nrows=0, encoding="utf-8-sig")]
+    except (pa.ArrowException, OSError, ValueError):
+        return []
 
 
 def read_parquet(

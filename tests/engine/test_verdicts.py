@@ -60,10 +60,7 @@ SAID = [
         "the target is smaller than the smallest rung, and no law goes backwards; a smaller "
         "rung is needed (1.23e+17 FLOP, the smallest rung 1e+18)",
     ),
-    (
-        because("one_question"),
-        "one question only: there is nothing to cluster",
-    ),
+    (because("no_questions"), "one rate a rung, no questions: there is nothing to cluster"),
     (
         because("never_answered"),
         "no model of the ladder ever answered a question: nothing shows when a larger one will",
@@ -282,9 +279,9 @@ def test_nothing_to_go_on():
         return reason and reason.code
 
     assert found(np.full((2, 4), 0.5)) is None
-    assert found(np.full((1, 4), 0.5)) == "one_question"
+    assert found(np.full((1, 4), 0.5)) == "no_questions"
     assert found(np.zeros((2, 4))) == "never_answered"
-    assert found(np.zeros((1, 4))) == "one_question"
+    assert found(np.zeros((1, 4))) == "no_questions"
 
 
 def cluster(size=10, predictable=True, notes=()):

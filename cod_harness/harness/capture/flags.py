@@ -11,6 +11,7 @@ from cod_harness.arguments import ArgumentParser
 from cod_harness.errors import InputError
 from cod_harness.harness.capture.shards import Share, share
 from cod_harness.harness.sampling.grouped_api import N_MAX
+from cod_harness.ladder.metrics import metric_choice
 
 _MODEL = frozenset({"--model", "-M", "--model_args", "-a"})
 # Harness flags that change where or how fast a run happens, never what it measures. They are left
@@ -232,18 +233,6 @@ def stages_of(text: str | None, where: str) -> tuple[int | None, int | None]:
     if repeats_of(most, where) <= repeats:
         raise InputError(f"{where} {text}: the second number must be above the first")
     return repeats, int(most)
-
-
-def metric_choice(text: str) -> tuple[str, tuple[str, str]]:
-    """``gsm8k=strict-match/exact_match`` -> (task, (filter, metric))."""
-    task, equals, choice = text.partition("=")
-    # Filter names hold `@` and `-`; metric names may hold `/` in no known task, filters neither.
-    name, slash, metric = choice.partition("/")
-    if not (task and equals and name and slash and metric):
-        raise InputError(
-            f"--cod-metric {text}: write TASK=FILTER/METRIC, as in gsm8k=strict-match/exact_match"
-        )
-    return task, (name, metric)
 
 
 def request_of(

@@ -10,11 +10,11 @@ from typing import Any
 
 from cod_harness.errors import InputError
 from cod_harness.harness.capture.flags import CaptureOptions
-from cod_harness.harness.scoring.correctness import chosen
 from cod_harness.harness.scoring.repeats import pipelines
 from cod_harness.harness.scoring.responses import doc_hash, hash_of_all, occurrence_names, text_hash
 from cod_harness.ladder.compare import settings_differences
 from cod_harness.ladder.manifest import Ladder, Model
+from cod_harness.ladder.metrics import chosen
 from cod_harness.ladder.read_passrates import CAPTURE_COLUMNS
 from cod_harness.ladder.store import Capture, Store, newest_captures, stores_in
 
