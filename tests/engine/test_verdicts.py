@@ -62,6 +62,10 @@ SAID = [
     ),
     (because("no_questions"), "one rate a rung, no questions: there is nothing to cluster"),
     (
+        because("results_alone"),
+        "made from results without samples: the trend of the accuracies alone, nothing to cluster",
+    ),
+    (
         because("never_answered"),
         "no model of the ladder ever answered a question: nothing shows when a larger one will",
     ),
