@@ -118,17 +118,18 @@ def test_an_interval_ends_at_accuracies():
 def test_an_interval_draw_by_draw():
     """Two groups of scores of twice the accuracy, each refitted by weighted least squares."""
     at, shares, number = 9.0, np.array([0.25, 0.75]), 40
-    values = 2 * np.array([RISING, RISING[::-1] + 0.06 * X])
+    values = 2 * np.array([RISING, 0.6 * RISING + 0.15])
+    observed = shares @ values / 2
     sigma = np.array([np.linspace(0.01, 0.03, 7), np.linspace(0.04, 0.01, 7)])
     lines = [np.polyfit(X, v, 1, w=1 / s) for v, s in zip(values, sigma, strict=True)]
     theta = np.array(lines)[:, ::-1]
     trend = band.Trend(
-        STRAIGHT, X, RISING, Scores(values, sigma, shares), theta, np.zeros(2), lambda s: s / 2
+        STRAIGHT, X, observed, Scores(values, sigma, shares), theta, np.zeros(2), lambda s: s / 2
     )
     random = np.random.default_rng(3)
     fitted = np.array([np.polyval(line, X) for line in lines])
     give = 2 * np.sqrt(fitted / 2 * (1 - fitted / 2))
-    miss = (RISING - shares @ fitted / 2) / (shares @ give)
+    miss = (observed - shares @ fitted / 2) / (shares @ give)
     effect = np.sqrt((miss @ miss + 2 * 0.03**2) / (7 - 2 + 2))
     moved = random.standard_t(7, (number, 1, 7)) * effect * give * 2 + fitted
     ends = [[np.polyval(np.polyfit(X, moved[r, g], 1, w=1 / sigma[g]), at) / 2 for g in (0, 1)]

@@ -124,6 +124,7 @@ def test_nothing_predictable(given):
     # The trend speaks alone; where its forecast is weak, the silence of the clusters is told too.
     alone = fitted(given, min_b=9.0)
     assert list(alone.views(TARGET)) == ["trend"]
+    assert alone._silent.code == "no_predictable_cluster"
     far = alone.forecast(20 * TARGET)
     assert "no_predictable_cluster" in [reason.code for reason in far.reasons]
 
@@ -131,5 +132,6 @@ def test_nothing_predictable(given):
 def test_few_predictable_questions_silence_the_clusters(given):
     model = fitted(given, min_share=0.9, n_replicates=0)
     assert list(model.views(TARGET)) == ["trend"]
+    assert model._silent.code == "few_predictable"
     far = model.forecast(20 * TARGET)
     assert "few_predictable" in [reason.code for reason in far.reasons]
