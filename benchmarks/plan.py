@@ -3,7 +3,7 @@
 Rungs, checkpoints or draws of a measured ladder are taken away; the plan says how wide the
 intervals would be with each given back; each is given back, and the forecasts made again.
 
-    python benchmarks/plan.py LADDER.yaml RATES.parquet [--tasks T,...] [--json FILE]
+    python benchmarks/plan.py LADDER.yaml RATES.parquet [--tasks T,...] [--clusters]
 
 A case is a task, a target and an option. Targets are the ladder's own and, hidden, its largest
 rung. Ratio: width foretold over width found. Ranking: the options that one taking away leaves, by
@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from cod_harness.engine import COD
-from cod_harness.engine.settings import LEVEL, MIN_RUNGS
+from cod_harness.engine.settings import LEVEL, MIN_RUNGS, OUTLIER
 from cod_harness.evaluation.evidence import Fit, fitted, task_evidence
 from cod_harness.evaluation.planning import Benches, Change, runs_of
 from cod_harness.evaluation.siblings import beside_each_other
@@ -33,7 +33,6 @@ from cod_harness.ladder.read_ladder import read_ladder
 from cod_harness.ladder.read_passrates import read_passrates
 
 FEWER = 16  # draws that are left where draws are taken away
-REFITS = 40
 
 
 @dataclass(frozen=True)
@@ -45,16 +44,18 @@ class Given:
     rates: PassRates
 
 
-def benches(rates: PassRates, ladder: Ladder, goals: list[Target]) -> Benches:
+def benches(rates: PassRates, ladder: Ladder, goals: list[Target], clustered: bool) -> Benches:
     """The tasks of a ladder, fitted beside each other.
 
-    With fewer refits of the clusters than usual: the intervals are the trend's.
+    Without clusters, unless `clustered`: the intervals are the trend's, to which clusters add how
+    far they disagree with it, and that a plan takes as it is.
     """
     every = beside_each_other([task_evidence(rates, ladder, task) for task in rates.tasks])
     fits = []
     for one in every:
         if not one.problem:
-            model = fitted(COD(n_replicates=REFITS), one)
+            labels = None if clustered else np.full(len(one.questions), OUTLIER)
+            model = fitted(COD(), one, labels)
             assert isinstance(model, COD)
             fits.append(Fit(one, model))
     return Benches(fits, runs_of(rates), goals, LEVEL)
@@ -126,6 +127,9 @@ def main() -> None:
     arguments.add_argument("ladder")
     arguments.add_argument("rates", nargs="+")
     arguments.add_argument("--tasks")
+    arguments.add_argument(
+        "--clusters", action="store_true", help="with clusters, ten times slower"
+    )
     arguments.add_argument("--json", type=Path)
     asked = arguments.parse_args()
     ladder = read_ladder(asked.ladder)
@@ -142,9 +146,9 @@ def main() -> None:
     cases, rankings = [], []
     for goals, seen in origins:
         for name, base, less, given in takings(rates, seen):
-            before = benches(base, less, goals)
+            before = benches(base, less, goals, asked.clusters)
             foretold = [before.after(one.change) for one in given]
-            found = [benches(one.rates, one.ladder, goals).now for one in given]
+            found = [benches(one.rates, one.ladder, goals, asked.clusters).now for one in given]
             for one, told, real in zip(given, foretold, found, strict=True):
                 for key, now in before.now.items():
                     if key in real:
