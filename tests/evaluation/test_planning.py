@@ -124,7 +124,7 @@ def test_sizes_stand_in_gaps_at_the_top_and_below_the_target() -> None:
     compute = [1e18, 2e18, 4e18, 32e18, 64e18]
     found = dict((where, size) for size, where in sizes(compute, [Target("big", 1e21)]))
     assert found["in the widest gap"] == pytest.approx(np.sqrt(4e18 * 32e18))
-    assert found["between the two largest"] == pytest.approx(np.sqrt(32e18 * 64e18))
+    assert found["below the largest"] == pytest.approx(np.sqrt(32e18 * 64e18))
     assert found["as large as the largest"] == pytest.approx(64e18)
     assert max(found.values()) < 1e21
     # Nothing is offered beyond a target that stands on the ladder itself.
