@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from cod_harness import __version__
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.faults import told
 from cod_harness.messages import QUIET, VERBOSE, messages
 from cod_harness.parent import Ended, end_with_parent_named, ended_like_interrupted
@@ -81,7 +81,10 @@ def _done(words: Sequence[str]) -> int:
             return 0
         if command not in COMMANDS:
             known = ", ".join(COMMANDS)
-            raise InputError(f"there is no command {command!r}; there are {known}")
+            raise InputError(
+                f"there is no command {command!r}; there are {known}"
+                f"{did_you_mean(command, COMMANDS)}"
+            )
         return _main_of(command)(words[1:])
     except InputError as refusal:
         print(f"cod-harness: {refusal}", file=sys.stderr)
@@ -95,9 +98,14 @@ def _done(words: Sequence[str]) -> int:
 
 def _main_of(command: str) -> Callable[[Sequence[str]], int]:
     """The command's own `main`; its module is imported only when it is asked for."""
-    module = importlib.import_module(f"cod_harness.cli.{_PLACES.get(command, command)}")
+    module = importlib.import_module(module_of(command))
     found: Callable[[Sequence[str]], int] = module.main
     return found
+
+
+def module_of(command: str) -> str:
+    """The module of a command, which has its `main` and, but for `run`, its `parser`."""
+    return f"cod_harness.cli.{_PLACES.get(command, command)}"
 
 
 _OTHERS_FLAGS = ("run", "ladder")  # commands whose other flags go to lm_eval

@@ -30,44 +30,53 @@ _RANGE = 10  # amounts in a range of compute, unless told
 _WHAT_IF = "cod_whatif_"
 
 
-def main(words: Sequence[str]) -> int:
-    """Parse, forecast, print and write. Returns the exit status."""
-    parser = ArgumentParser(
+def parser() -> ArgumentParser:
+    """The parser of `cod-harness forecast`."""
+    made = ArgumentParser(
         prog="cod-harness forecast",
+        examples=(
+            "cod-harness forecast out --ladder ladder.yaml",
+            "cod-harness forecast out --ladder ladder.yaml --compute 1e22:1e25",
+        ),
         allow_abbrev=False,
         description="Forecast the ladder's targets from pass rates. With one output folder as "
         "PATH the JSON goes into it as cod_forecast_<date>.json.",
     )
-    add_sources(parser)
-    parser.add_argument("--target", metavar="NAME", action="append", help="default: all targets")
-    parser.add_argument(
+    add_sources(made)
+    made.add_argument("--target", metavar="NAME", action="append", help="default: all targets")
+    made.add_argument(
         "--compute",
         metavar="FLOP",
         help="forecast for this training compute, or as 1e22:1e25 for a range of it (1e22:1e25:20 "
         "for 20 amounts)",
     )
-    parser.add_argument("--tasks", metavar="TASK,...", help="default: all tasks measured")
-    parser.add_argument(
+    made.add_argument("--tasks", metavar="TASK,...", help="default: all tasks measured")
+    made.add_argument(
         "--observed",
         metavar="FILE",
         help="hold checkpoints of a running job against the band: a CSV file with task, compute, "
         "accuracy and, if wanted, name",
     )
-    parser.add_argument(
+    made.add_argument(
         "--method", metavar="M,...", default=DEFAULT_METHOD, help=f"default: {DEFAULT_METHOD}"
     )
-    parser.add_argument(
+    made.add_argument(
         "--level", metavar="P", default=str(LEVEL), help=f"of the interval ({LEVEL:g})"
     )
-    add_json(parser)
-    add_allow_mismatch(parser)
-    parser.add_argument(
+    add_json(made)
+    add_allow_mismatch(made)
+    made.add_argument(
         "--clusters", metavar="FILE", help="use the clusters of another ladder, saved before"
     )
-    parser.add_argument(
+    made.add_argument(
         "--save-clusters", metavar="FILE", help="save the clusters (.parquet) for another ladder"
     )
-    asked = parser.parse_args(words)
+    return made
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse, forecast, print and write. Returns the exit status."""
+    asked = parser().parse_args(words)
 
     from cod_harness.documents.writing import json_text, write_record
     from cod_harness.evaluation.checkpoints import read_checkpoints

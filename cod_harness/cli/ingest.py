@@ -13,6 +13,10 @@ def parser() -> ArgumentParser:
     """The command's arguments."""
     made = ArgumentParser(
         prog="cod-harness ingest",
+        examples=(
+            "cod-harness ingest old-runs --ladder ladder.yaml -o rates.parquet",
+            "cod-harness ingest table.csv --ladder ladder.yaml --constant task=gsm8k",
+        ),
         allow_abbrev=False,
         description="Pass rates out of earlier runs' samples_*.jsonl (runs with --log_samples), "
         "out of Inspect's logs (*.eval), or out of tables; of results_*.json alone the accuracy of "

@@ -12,7 +12,7 @@ import numpy as np
 
 from cod_harness.engine.methods import CLUSTERING, DEFAULT_METHOD
 from cod_harness.engine.settings import LEVEL
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.evaluation.checkpoints import Checkpoint
 from cod_harness.evaluation.deciles import difficulty_deciles
 from cod_harness.evaluation.evidence import (
@@ -209,7 +209,10 @@ def chosen_methods(methods: Sequence[str], known: Mapping[str, Any]) -> tuple[st
     """The methods, each once; raises InputError where one is unknown or none is given."""
     for method in methods:
         if method not in known:
-            raise InputError(f"no method {method!r}; there are {', '.join(sorted(known))}")
+            raise InputError(
+                f"no method {method!r}; there are {', '.join(sorted(known))}"
+                f"{did_you_mean(method, known)}"
+            )
     if not methods:
         raise InputError(f"no method given; there are {', '.join(sorted(known))}")
     return tuple(dict.fromkeys(methods))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.ladder.model_args import (
     argument,
     located,
@@ -136,7 +136,10 @@ class Ladder:
                 return model
         where = f"{self.path}: " if self.path else ""
         names = ", ".join(model.name for model in self.models)
-        raise InputError(f"{where}no model {name!r} in the ladder; it has {names}")
+        raise InputError(
+            f"{where}no model {name!r} in the ladder; it has {names}"
+            f"{did_you_mean(name, (model.name for model in self.models))}"
+        )
 
     def locate(self, model_args: str) -> tuple[Model, str] | None:
         """The model and checkpoint that an lm-eval `model_args` string runs.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
@@ -12,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.ladder.manifest import Cluster, Ladder, Model, Role
 from cod_harness.ladder.model_args import written
 
@@ -118,9 +117,8 @@ class _LadderFile:
         for key_node, value_node in node.value:
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
             if key not in known:
-                close = difflib.get_close_matches(key, known, n=1)
-                remedy = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-                raise self.fault(key_node, f"{what} has the unknown key {key!r}; {remedy}")
+                remedy = did_you_mean(key, known) or f"; known: {', '.join(known)}"
+                raise self.fault(key_node, f"{what} has the unknown key {key!r}{remedy}")
             if key in seen:
                 raise self.fault(key_node, f"{what} has the key {key!r} twice; keep one")
             seen.add(key)

@@ -9,18 +9,26 @@ from pathlib import Path
 from cod_harness.arguments import ArgumentParser, add_match
 
 
-def main(words: Sequence[str]) -> int:
-    """Look, and say. Returns the exit status; raises InputError for a broken ladder file."""
-    parser = ArgumentParser(
+def parser() -> ArgumentParser:
+    """The parser of `cod-harness check`."""
+    made = ArgumentParser(
         prog="cod-harness check",
+        examples=(
+            "cod-harness check ladder.yaml",
+            "cod-harness check ladder.yaml out/",
+        ),
         allow_abbrev=False,
         description="One screen: what of a ladder is measured, what is missing, what to type next.",
-        epilog="examples:  cod-harness check ladder.yaml   cod-harness check ladder.yaml out/",
     )
-    parser.add_argument("ladder", metavar="LADDER.yaml")
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="output folders, files or tables")
-    add_match(parser)
-    asked = parser.parse_args(words)
+    made.add_argument("ladder", metavar="LADDER.yaml")
+    made.add_argument("paths", nargs="*", metavar="PATH", help="output folders, files or tables")
+    add_match(made)
+    return made
+
+
+def main(words: Sequence[str]) -> int:
+    """Look, and say. Returns the exit status; raises InputError for a broken ladder file."""
+    asked = parser().parse_args(words)
 
     from cod_harness.engine.settings import MIN_RUNGS
     from cod_harness.ladder.read_ladder import read_ladder

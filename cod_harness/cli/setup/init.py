@@ -36,20 +36,28 @@ class _Entry:
         return self.params or float(self.guess or math.inf)
 
 
-def main(words: Sequence[str]) -> int:
-    """Look, and write. Returns the exit status; raises InputError."""
-    parser = ArgumentParser(
+def parser() -> ArgumentParser:
+    """The parser of `cod-harness init`."""
+    made = ArgumentParser(
         prog="cod-harness init",
+        examples=(
+            "cod-harness init checkpoints/",
+            "cod-harness init runs/ -o ladder.yaml",
+        ),
         allow_abbrev=False,
         description="Write a ladder file out of folders of checkpoints (config.json, weights) and "
         f"of earlier results (the harness's, of any version). What no file tells is marked {GAP}.",
-        epilog="examples:  cod-harness init checkpoints/   cod-harness init runs/ -o ladder.yaml",
     )
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="folders to look through")
-    parser.add_argument(
+    made.add_argument("paths", nargs="+", metavar="PATH", help="folders to look through")
+    made.add_argument(
         "-o", "--output", metavar="LADDER.yaml", default="ladder.yaml", help="default: ladder.yaml"
     )
-    asked = parser.parse_args(words)
+    return made
+
+
+def main(words: Sequence[str]) -> int:
+    """Look, and write. Returns the exit status; raises InputError."""
+    asked = parser().parse_args(words)
 
     from cod_harness.ladder.files import check_file, write_whole
 

@@ -73,6 +73,7 @@ class Capture:
         if options.rung is not None:
             self.ladder.find(options.rung)
         self.started = False  # whether a model has been asked anything
+        self.known_tasks: list[str] = []  # what the harness knows, for suggestions
         self.refusals: list[str] = []
         self.failures: list[str] = []
         self.store: Path | None = None
