@@ -84,7 +84,7 @@ def test_what_is_unknown_gets_a_suggestion(
     ("words", "said"),
     [
         (["fo"], ["forecast"]),
-        (["forecast", "out", "--me"], ["--method"]),
+        (["forecast", "out", "--me"], ["--metric", "--method"]),
         (["forecast", "out", "--method", "cod,bns"], ["cod,bnsl"]),
         (["plan", "l.yaml", "--tasks", "cod_gs"], ["cod_gsm8k"]),
         (["ladder", "l.yaml", "--cod-rep"], ["--cod-repeats"]),
