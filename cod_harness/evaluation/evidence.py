@@ -43,6 +43,8 @@ class Evidence:
         whole: the number of questions (0: unknown) behind the accuracies where only those are
             known, of which rates, n_samples and anchor_rates then have one row; None where
             questions are.
+        abilities: (m, 2) ability of each rung on the task and the variance from drawing answers;
+            None where `siblings` is.
         siblings: abilities of the rungs on the ladder's other tasks, for methods whose `fit` takes
             `siblings`; None where they are not known.
     """
@@ -59,6 +61,7 @@ class Evidence:
     notes: tuple[str, ...]
     problem: Reason | None = None
     whole: int | None = None
+    abilities: Floats | None = None
     siblings: Siblings | None = None
 
     @property
@@ -152,8 +155,10 @@ def fitted(
     """
     anchors = evidence.anchor_rates if evidence.anchors else None
     more: dict[str, Any] = {} if labels is None else {"labels": labels}
-    if evidence.siblings is not None and "siblings" in signature(method.fit).parameters:
-        more["siblings"] = evidence.siblings
+    taken = signature(method.fit).parameters
+    if evidence.siblings is not None:
+        more |= {"siblings": evidence.siblings} if "siblings" in taken else {}
+        more |= {"jumps": _jumps(evidence)} if "jumps" in taken else {}
     return method.fit(
         evidence.rates,
         evidence.compute,
@@ -162,6 +167,24 @@ def fitted(
         losses=evidence.losses,
         **more,
     )
+
+
+def _jumps(evidence: Evidence) -> Floats:
+    """How far the last rungs lay off the trend on the ladder's benchmarks, ability."""
+    from cod_harness.engine.settings import LOOK_BACK
+    from cod_harness.engine.views.trend import benchmark_trend
+
+    assert evidence.abilities is not None and evidence.siblings is not None
+    order = np.argsort(evidence.compute, kind="stable")
+    values, variance = evidence.abilities[order].T
+    trend, _ = benchmark_trend(
+        np.log(evidence.compute[order]),
+        np.ascontiguousarray(values),
+        np.ascontiguousarray(variance),
+        evidence.siblings.ordered(order),
+        evidence.losses[order],
+    )
+    return trend.misses.jumps(LOOK_BACK)
 
 
 def reasons_of(forecast: Forecast, evidence: Evidence) -> tuple[Reason, ...]:

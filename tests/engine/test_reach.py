@@ -23,6 +23,7 @@ def misses(sds, task=None, distance=1.0):
         nearest=np.ones(count, dtype=bool),
         forecast=np.zeros(count),
         error=np.asarray(sds, dtype=float),
+        noise=np.zeros(count),
         tasks=1 if task is None else int(max(task)) + 1,
     )
 

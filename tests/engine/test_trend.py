@@ -130,6 +130,18 @@ def test_misses_are_of_later_rungs_alone():
     assert found.jumps(3).max() > 1.5 and missed.jumps(3).max() < 0.2
 
 
+def test_what_chance_alone_explains_is_no_jump():
+    values = np.vstack([0.3 * (X - 45.0), 0.3 * (X - 45.0)])
+    values[1, 5:] += 2.0
+    noises = np.zeros((2, 8))
+    both = LadderTrend(X, values, noises).misses
+    assert both.jumps(3).max() > 1.5
+    noises[1] = 0.126**2  # a standard deviation of half of `settings.OK_JUMP`, and a bit
+    told = LadderTrend(X, values, noises).misses
+    assert told.jumps(3).max() < 1.0 and set(told.task[told.nearest]) == {0, 1}
+    assert len(told.jumps(3)) == len(both.jumps(3)) // 2
+
+
 def by_hand(x, values, variance, x_target):
     """Mean and sd of the first benchmark at x_target, from the covariance of all measurements."""
     tasks, m = values.shape

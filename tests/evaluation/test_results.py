@@ -162,3 +162,23 @@ def test_what_nobody_tells_is_not_made_up(ladder: Ladder) -> None:
     assert task["questions"] == 0 and task["rungs"][0]["stderr"] is None
     for entry in document["forecasts"]:
         assert abs(entry["mean"] - entry["observed"]) < 0.1, entry["method"]
+
+
+def test_no_method_is_ok_on_a_ladder_that_jumps(ladder: Ladder) -> None:
+    """One benchmark of three is smooth; the others jump at the last rungs."""
+    rows = []
+    for place, size in enumerate(SIZES):
+        smooth = accuracy("arc", place)
+        jumpy = 0.15 + 0.02 * place + 0.4 * (place >= 5)
+        rows += [("smooth", size, smooth), ("one", size, jumpy), ("two", size, jumpy + 0.05)]
+    frame = pd.DataFrame(rows, columns=["task", "model", "rate"])
+    rates = PassRates(frame.assign(question="(whole benchmark)", n_samples=2000))
+    methods = ["cod", "exp", "powerlaw", "passrate", "logistic"]
+    made = forecast_document(rates, ladder, methods)["forecasts"]
+    mine = [entry for entry in made if entry["task"] == "smooth"]
+    assert [entry["method"] for entry in mine] == methods
+    for entry in mine:
+        assert entry["verdict"] == "weak" and "jumpy_ladder" in entry["codes"], entry["method"]
+    # Alone it would be fine.
+    for entry in forecast_document(rates.only(["smooth"]), ladder, ["powerlaw"])["forecasts"]:
+        assert entry["verdict"] == "ok"
