@@ -202,7 +202,8 @@ def _files(paths: Sequence[Path]) -> tuple[list[Path], list[ResultsFile]]:
 
 
 def _tables_in(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.iterdir()) if path.suffix in (".parquet", ".csv")]
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in inside if path.suffix in (".parquet", ".csv")]
 
 
 def _of_accuracies(table: Path) -> bool:

@@ -54,7 +54,9 @@ def test_the_count_follows_from_the_standard_error(right: int, n: int) -> None:
     assert questions_behind(right / n, stderr(right / n, n)) == n
 
 
-@pytest.mark.parametrize(("p", "error"), [(0, 0.1), (1, 0.1), (0.5, 0.0), (0.5, None)])
+@pytest.mark.parametrize(
+    ("p", "error"), [(0, 0.1), (1, 0.1), (0.5, 0.0), (0.5, None), (0.5, 1e-200)]
+)
 def test_where_it_tells_nothing(p: float, error: float | None) -> None:
     assert questions_behind(p, error) is None
 
@@ -217,6 +219,17 @@ def test_which_metric_counts(tmp_path: Path) -> None:
     choice = {"h*": ("none", "acc_norm"), "crows": ("none", "pct_stereotype")}
     chosen = read_passrates(path, ladder_of(["1b", "big"]), metrics=choice)
     assert cell(chosen, "hellaswag", "1b")[0] == 0.5 and cell(chosen, "crows", "1b")[0] == 0.25
+
+
+def test_numbers_out_of_all_bounds(tmp_path: Path) -> None:
+    scores = {"acc,none": 0.5, "acc_stderr,none": 1e-300}
+    more = {"n-samples": {"arc": {"effective": 1e300}}, "n-shot": {"arc": 1e300}, "date": 1e300}
+    config = {"limit": 1e300, "num_fewshot": "many", "model_args": ["x"]}
+    results = {"arc": scores, "odd": {"acc,none": 1e300}, "none": {}}
+    path = written(tmp_path / "1b.json", results=results, config=config, versions=3, **more)
+    rates = read_passrates(path, ladder_of(["1b", "big"]))
+    assert cell(rates, "arc", "1b") == (0.5, 0)
+    assert rates.notes == ("left out, no accuracy in the results: odd (acc,none of 1e+300)",)
 
 
 def test_filters_of_later_versions(tmp_path: Path) -> None:
@@ -398,6 +411,7 @@ def test_a_log_of_metrics(tmp_path: Path) -> None:
         ("task,model,accuracy,stderr\na,b,0.5,-1\n", "row 1: stderr is '-1'"),
         ("task,model,accuracy,n\na,b,0.5,0\n", "row 1: n is '0'"),
         ("task,model,accuracy,n\na,b,0.5,2.5\n", "row 1: n is '2.5'"),
+        ("task,model,accuracy,n\na,b,0.5,1e300\n", "row 1: n is '1e300'"),
         ("task,model,accuracy\n,b,0.5\n", "row 1: task is empty"),
         ("task,model,accuracy\na,b,0.5\na,b,0.6\n", "row 2: a on b is row 1 too"),
         ("task,model,accuracy\n", "has no rows"),

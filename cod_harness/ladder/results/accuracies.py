@@ -17,7 +17,7 @@ from cod_harness.ladder.newest import newest
 from cod_harness.ladder.rate_table import checked
 from cod_harness.ladder.results.files import ResultsFile, is_number, results_files
 from cod_harness.ladder.results.matching import Whose, matched
-from cod_harness.ladder.results.rows import accuracy_rows, questions_behind
+from cod_harness.ladder.results.rows import MOST, accuracy_rows, questions_behind
 from cod_harness.ladder.store import Settings
 
 Choices = Mapping[str, tuple[str, str]]
@@ -192,7 +192,7 @@ def _values(
                 accuracy=accuracy,
                 stderr=stderr,
                 questions=int(count)
-                if is_number(count) and count >= 1
+                if is_number(count) and 1 <= count <= MOST
                 else questions_behind(accuracy, stderr),
                 shots=_shots(one, str(task)),
                 file=one,

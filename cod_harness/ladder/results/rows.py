@@ -17,13 +17,17 @@ LOG_COLUMNS = ("run", "metric", "value")  # of a log of metrics
 ACCURACY_COLUMNS = ("accuracy", "stderr", "n")  # of a table of accuracies, beside task and model
 
 
+MOST = 10**9  # questions that any benchmark may have
+
+
 def questions_behind(accuracy: float, stderr: float | None) -> int | None:
     """How many questions a mean of 0s and 1s and its standard error are of.
 
     The harness's standard error is sqrt(p (1 - p) / (n - 1)). None where it tells nothing: at 0
     and at 1 it is 0 whatever n is.
     """
-    if stderr is None or not (0 < accuracy < 1 and stderr > 0):
+    # Smaller errors than of MOST questions are no standard errors of accuracies.
+    if stderr is None or not (0 < accuracy < 1 and stderr**2 * MOST > accuracy * (1 - accuracy)):
         return None
     return max(1, round(accuracy * (1 - accuracy) / stderr**2) + 1)
 
@@ -116,7 +120,7 @@ def _row(cells: Mapping[Hashable, Any], where: str) -> dict[str, Any]:
     stderr, n = _cell(cells, "stderr", where), _cell(cells, "n", where)
     if not 0 <= accuracy <= 1:
         raise InputError(f"{where}: accuracy is {cells['accuracy']!r}; it lies in 0 to 1")
-    if stderr < 0 or n < 1 or (n % 1) > 0:
+    if stderr < 0 or n < 1 or n > MOST or (n % 1) > 0:
         name = "stderr" if stderr < 0 else "n"
         raise InputError(f"{where}: {name} is {cells[name]!r}; correct it or leave it empty")
     known = questions_behind(accuracy, stderr) if math.isnan(n) else int(n)
