@@ -30,7 +30,7 @@ def lines(page: Path) -> list[str]:
     """Command lines of ours in a page's shell blocks, in order, each on one line."""
     text = "\n".join(re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.M | re.S))
     joined = text.replace("\\\n", " ").replace("&&", "\n")
-    every = (" ".join(shlex.split(line, comments=True)) for line in joined.splitlines())
+    every = (shlex.join(shlex.split(line, comments=True)) for line in joined.splitlines())
     return [line for line in every if line.startswith("cod-harness ")]
 
 
@@ -55,7 +55,7 @@ def test_there_are_lines() -> None:
 
 @pytest.mark.parametrize(("page", "line"), EVERY, ids=lambda value: value[:60])
 def test_a_line_asks_for_what_there_is(page: str, line: str) -> None:
-    _, command, *words = line.split()
+    _, command, *words = shlex.split(line)
     assert command in COMMANDS
     # What `ladder` does not know itself goes to every run.
     known = help_of(command) + (help_of("run") if command == "ladder" else "")
@@ -103,7 +103,7 @@ def test_the_readme_from_the_first_rung_to_the_score(
     for line in [*ran[:score], big, *ran[score:]]:
         for written, here in INSTEAD.items():
             line = line.replace(written, here)
-        words = [word for piece in line.split()[1:] for word in found(piece)]
+        words = [word for piece in shlex.split(line)[1:] for word in found(piece)]
         assert main(words) == 0, line
     for made in ("rates.parquet", "summary.md", "forecasts.jsonl", "charts"):
         assert Path(made).exists(), made
