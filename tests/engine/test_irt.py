@@ -229,3 +229,15 @@ def test_abilities_are_from_questions_where_they_tell() -> None:
 
 def test_grids() -> None:
     assert (len(GRID), GRID[0], GRID[-1]) == (49, -8.0, 8.0)
+
+
+def test_drawing_variance_by_hand() -> None:
+    """p (1 - p) / k of questions of difficulty 0, half an answer more, over the squared slope."""
+    known = one_difficulty([0.0], [0.0])
+    p = np.exp(-np.exp(-0.3))
+    slope = p * -np.log(p)
+    assert known.slope(np.array([0.3])) == pytest.approx([slope], rel=1e-5)
+    expected = (p * (1 - p) + 0.5 / 40) / 40 / slope**2
+    assert known.drawing_variance(np.array([0.3]), 40.0) == pytest.approx([expected], rel=1e-5)
+    assert known.drawing_variance(np.array([0.3, 0.4]), 0.0).tolist() == [0.0, 0.0]
+    assert known.slope(np.array([-5.0])).tolist() == [0.02]

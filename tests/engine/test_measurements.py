@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from cod_harness.engine import settings
 from cod_harness.engine.measurements import (
+    answers,
     check_question,
     features,
     given_labels,
@@ -127,3 +129,13 @@ def test_losses_in_the_order_of_the_rungs():
     assert unknown.shape == (4,) and np.isnan(unknown).all()
     with pytest.raises(InputError, match=r"losses have shape \(2,\) for 4 models"):
         rung_losses([1.0, 2.0], ladder)
+
+
+def test_answers_behind_an_accuracy():
+    """The draws, at least one a question; of one analytic rate nothing is told."""
+    draws = np.array([[0, 4, 2, 0], [3, 0, 2, 0], [1, 1, 1, 1]])
+    ladder = measurements(np.full((3, 4), 0.5), [1, 2, 3, 4], draws, None)
+    np.testing.assert_array_equal(answers(ladder), [5, 6, 5, 3])
+    one = measurements(np.full((1, 4), 0.5), [1, 2, 3, 4], [[0, 4, 2, 0]], None)
+    untold = settings.UNTOLD_ANSWERS
+    np.testing.assert_array_equal(answers(one), [untold, 4, 2, untold])

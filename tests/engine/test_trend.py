@@ -7,6 +7,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
+from cod_harness.engine import settings
 from cod_harness.engine.views.trend import (
     LadderTrend,
     Misses,
@@ -15,6 +16,7 @@ from cod_harness.engine.views.trend import (
     _as_ability,
     _common_fit,
     _log_prior,
+    _units,
     benchmark_trend,
 )
 
@@ -408,3 +410,25 @@ def test_siblings_in_the_order_of_the_rungs():
     found = given.ordered(np.array([2, 0, 1]))
     np.testing.assert_array_equal(found.values, [[2, 0, 1], [5, 3, 4]])
     np.testing.assert_allclose(found.variance, found.values / 10)
+
+
+def test_units_by_hand():
+    """The spread of a benchmark's models, floored, to a power, about the middle of all."""
+    values = np.array([[0.0, 2.0, np.nan], [0.0, 8.0, 4.0], [np.nan] * 3, [1.0, 1.0, 1.0]])
+    floor = settings.LEAST_APART**2
+    sizes = 0.5 * np.log(np.array([1.0, 32 / 3, 0.0]) + floor)
+    expected = np.exp(settings.UNIT_POWER * (sizes - sizes.mean()))
+    assert _units(values) == pytest.approx([*expected[:2], 1.0, expected[2]], rel=1e-12)
+    assert _units(values[:1]) == pytest.approx([1.0])
+
+
+def test_a_benchmark_in_another_unit_is_forecast_in_it():
+    """Alone its unit is one; beside others a forecast comes back in abilities."""
+    values = ladder_of(0.05, 0.0, tasks=3)
+    trend = LadderTrend(X, values, np.zeros((3, 8)))
+    units = _units(values)
+    means, variances = trend._forecasts(trend._nodes, 8, np.array([52.0]))
+    for task in range(3):
+        spread = trend.spread(task, 52.0)
+        np.testing.assert_allclose(spread.means, units[task] * means[:, task, 0])
+        np.testing.assert_allclose(spread.variances, units[task] ** 2 * variances[:, task, 0])
