@@ -104,9 +104,13 @@ def shards_done(folder: Path) -> int:
     return sum(row["shards"]["done"] for row in document["rungs"])
 
 
-@pytest.mark.parametrize("engine", ["local", "slurm"])
-def test_forty_shards_are_the_whole_run(
-    engine: str, request: pytest.FixtureRequest, one_rung: Callable[..., Path], tmp_path: Path
+@pytest.mark.parametrize(("engine", "shards"), [("local", 40), ("slurm", 8)])
+def test_shards_are_the_whole_run(
+    engine: str,
+    shards: int,
+    request: pytest.FixtureRequest,
+    one_rung: Callable[..., Path],
+    tmp_path: Path,
 ) -> None:
     """As processes: a group, few-shot examples out of one random stream, likelihoods."""
     if engine != "local":
@@ -127,8 +131,8 @@ def test_forty_shards_are_the_whole_run(
     words = ["--include_path", str(tasks), "--cod-include-only", "--log_samples"]
     whole = run(path, tmp_path / "whole", *words, tasks="few")
     cut = run(
-        path, tmp_path / "cut", *words, "--shards", "40", "--executor", engine, "--jobs", "4",
-        tasks="few",
+        path, tmp_path / "cut", *words, "--shards", str(shards), "--executor", engine,
+        "--jobs", "4", tasks="few",
     )  # fmt: skip
     assert cut.status in (0, 2), cut.err
     pd.testing.assert_frame_equal(
