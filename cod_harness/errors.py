@@ -13,6 +13,10 @@ class InputError(ValueError):
     The command line prints it and exits with status 2.
     """
 
+    def __str__(self) -> str:
+        """The line; a name with a line break in it does not make two of it."""
+        return " ".join(super().__str__().splitlines())
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The ending of a refusal of an unknown name: the known one most like it; '' if none is."""

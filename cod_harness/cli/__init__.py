@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -92,8 +94,21 @@ def _done(words: Sequence[str]) -> int:
     except KeyboardInterrupt as stop:
         print("\ncod-harness: stopped", file=sys.stderr)
         return 128 + (stop.number if isinstance(stop, Ended) else signal.SIGINT)
+    except OSError as error:
+        if error.errno not in _OF_PATHS or not error.filename:
+            return told(error, f"cod-harness {command}")
+        what = f"{os.fsdecode(error.filename)}: {error.strerror}; name another path"
+        print(f"cod-harness: {InputError(what)}", file=sys.stderr)
+        return 2
     except Exception as error:
         return told(error, f"cod-harness {command}")
+
+
+# A path that cannot be reached or used, wherever that was found out, is the user's to mend.
+_OF_PATHS = {
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+}
 
 
 def _main_of(command: str) -> Callable[[Sequence[str]], int]:

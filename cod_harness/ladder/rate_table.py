@@ -71,11 +71,13 @@ def read_parquet(
     import pyarrow.parquet as pq
 
     try:
-        frame: pd.DataFrame = (
-            pq.ParquetFile(path, metadata=footer, page_checksum_verification=True)
-            .read(None if columns is None else list(columns))
-            .to_pandas()
-        )
+        # Opened here: pyarrow takes no path that is no text.
+        with open(path, "rb") as stream:
+            frame: pd.DataFrame = (
+                pq.ParquetFile(stream, metadata=footer, page_checksum_verification=True)
+                .read(None if columns is None else list(columns))
+                .to_pandas()
+            )
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise unreadable_parquet(path, error) from None
     return frame
@@ -176,7 +178,10 @@ def _text(frame: pd.DataFrame, column: str, where: str) -> pd.Series[str]:
     if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
         # Whole numbers that passed through a float column read 7, not 7.0.
         values = values.astype("int64")
-    text = values.astype(str).where(~absent, "")
+    try:
+        text = values.astype(str).where(~absent, "")
+    except (UnicodeDecodeError, ValueError, TypeError):
+        raise InputError(f"{where}: {column} holds bytes that are no text; correct it") from None
     if column in _REQUIRED:
         empty = (text == "").to_numpy()
         if empty.any():
@@ -226,7 +231,10 @@ def _counts(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 def _numbers(values: pd.Series, column: str, where: str) -> pd.Series[float]:
     if pd.api.types.is_numeric_dtype(values):
         return values.astype("float64")
-    text = values.astype(str).str.strip()
+    try:
+        text = values.astype(str).str.strip()
+    except (UnicodeDecodeError, ValueError, TypeError):
+        raise InputError(f"{where}: {column} holds bytes, no numbers; correct it") from None
     absent = values.isna() | (text == "")
     numbers = pd.to_numeric(text.where(~absent, "nan"), errors="coerce").astype("float64")
     words = ~absent & numbers.isna() & (text.str.lower() != "nan")

@@ -102,6 +102,8 @@ class _LadderFile:
         except yaml.YAMLError as error:
             problem = " ".join(str(error).split())
             raise InputError(f"{self.path}: not valid YAML: {problem}") from None
+        except RecursionError:
+            raise InputError(f"{self.path}: not valid YAML: nested too deeply") from None
         if node is None:
             raise InputError(f"{self.path}: is empty; it needs `ladder:` and `rungs:`")
         return node
@@ -130,6 +132,10 @@ class _LadderFile:
         # The text as written, so that the name 1e3 or 1.40 is not read as a number.
         if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
             raise self.fault(node, f"{what} must be text")
+        try:
+            node.value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise self.fault(node, f"{what} holds half a character; write it again") from None
         return str(node.value).strip()
 
     def quantity(self, node: yaml.Node, what: str) -> float:
@@ -269,7 +275,12 @@ class _LadderFile:
             try:
                 found[key] = yaml.SafeLoader("").construct_object(value_node, deep=True)
                 written(found)
-            except (TypeError, yaml.YAMLError):  # a date, a set, a tag of another program
+            except (
+                TypeError,
+                ValueError,
+                RecursionError,
+                yaml.YAMLError,
+            ):  # a date, a set, a tag of another program
                 raise self.fault(
                     value_node, f"{what}: {key} cannot be handed on; write its value in quotes"
                 ) from None

@@ -181,8 +181,8 @@ def with_results(
 
 def _files(paths: Sequence[Path]) -> tuple[list[Path], list[ResultsFile]]:
     """Stores and tables, and results files, each once."""
-    found: dict[Path, Path] = {}
-    results: dict[Path, ResultsFile] = {}
+    found: dict[str, Path] = {}
+    results: dict[str, ResultsFile] = {}
     for path in paths:
         if path.is_dir():
             stores, some = passrate_files(path), list(results_in(path))
@@ -195,9 +195,9 @@ def _files(paths: Sequence[Path]) -> tuple[list[Path], list[ResultsFile]]:
         else:
             stores, some = [path], []
         for file in stores:
-            found.setdefault(file.resolve(), file)
+            found.setdefault(os.path.realpath(file), file)
         for one in some:
-            results.setdefault(one.path.resolve(), one)
+            results.setdefault(os.path.realpath(one.path), one)
     return list(found.values()), list(results.values())
 
 

@@ -202,7 +202,7 @@ class RungSummary(Record, frozen=True, kw_only=True):
     name: Name
     compute: Positive
     accuracy: Fraction | None
-    stderr: Size | None
+    stderr: Fraction | None
 
 
 class TaskSummary(Record, frozen=True, kw_only=True):

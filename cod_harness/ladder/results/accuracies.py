@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -88,8 +89,8 @@ def results_accuracies(
         InputError: see `matching.matched`; a file that the ladder names cannot be read.
     """
     named = {one: Whose(name) for name, one in _of_the_ladder(ladder)}
-    places = {one.path.resolve() for one in named}
-    rest = [one for one in files if one.path.resolve() not in places]
+    places = {os.path.realpath(one.path) for one in named}
+    rest = [one for one in files if os.path.realpath(one.path) not in places]
     found, notes = matched(rest, ladder, pattern) if rest else ({}, [])
     whose, told = _last_checkpoints({**named, **found})
     notes += told

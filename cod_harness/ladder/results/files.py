@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -132,11 +133,11 @@ def results_files(paths: Iterable[Path]) -> list[ResultsFile]:
     Raises:
         InputError: a file that is named is missing or holds no results.
     """
-    found: dict[Path, ResultsFile] = {}
+    found: dict[str, ResultsFile] = {}
     for path in paths:
         some = results_in(path) if path.is_dir() else [_named(path)]
         for one in some:
-            found.setdefault(one.path.resolve(), one)
+            found.setdefault(os.path.realpath(one.path), one)
     return list(found.values())
 
 
