@@ -1,10 +1,11 @@
 """Kill commands hard at random moments, and see whether anything was lost.
 
-`python benchmarks/killed_commands.py [--kills 40]`: `ladder`, `ingest`, `demo` and `forecast` are each begun
-in a folder of their own and, with all their children, killed (-9) at a random moment of the time
-that they take undisturbed; then again, and so on, ten kills to a folder. After each kill every
-finished file is looked at: it must still be what it was, and every file of ours must be whole. After
-the last of a folder the command is run to its end, and must come to it.
+    python benchmarks/killed_commands.py [--kills 40] [--commands ladder ingest demo forecast]
+
+Each is begun in a folder of its own and killed (-9) at a random moment of the time that it takes
+undisturbed; then again, and so on, ten kills to a folder. After each kill every finished file is
+looked at: it must still be what it was, and every file of ours must be whole. After the last of a
+folder the command is run to its end, and must come to it.
 """
 
 from __future__ import annotations
