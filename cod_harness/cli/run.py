@@ -8,7 +8,8 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from cod_harness.arguments import flags_of
 from cod_harness.cli.outlook import Outlook
@@ -58,7 +59,34 @@ def main(argv: Sequence[str]) -> int:
         hint = next(filter(None, hints), "") if "not found" in what else ""
         print(f"cod-harness: lm_eval refuses the run: {what}{remedy}{hint}", file=sys.stderr)
         return 2
+    if capture.store is not None and capture.tasks_captured:
+        print("\n".join(_beside_the_harness(capture.tasks_captured)))
     return capture.finish()
+
+
+def _beside_the_harness(tasks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The pass rate of each task beside the score in the harness's table, which is of one answer a
+    question: the more is drawn, the nearer the rate is to what another draw would score."""
+    from cod_harness.report.text.grid import UNKNOWN, grid, terminal_width
+
+    def share(value: float | None) -> str:
+        return UNKNOWN if value is None else f"{value:.4f}"
+
+    header = ("Tasks", "Filter", "Metric", "Harness", "Pass rate", "Samples", "Questions")
+    rows = [
+        (
+            name,
+            str(about.get("filter", UNKNOWN)),
+            str(about.get("metric", UNKNOWN)),
+            share(about.get("harness_score")),
+            share(about.get("rate")),
+            # A rate that the model's probabilities give needs no samples.
+            str(about.get("repeats") or "exact"),
+            str(about.get("questions", UNKNOWN)),
+        )
+        for name, about in sorted(tasks.items())
+    ]
+    return ["Captured pass rates", "", *grid(header, rows, terminal_width(), header[:3]), ""]
 
 
 # What a model of the harness needs beyond the harness itself, by the beginning of its name.
