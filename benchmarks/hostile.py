@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "fuzz"))
 
-import hostile  # noqa: E402
+import hostile
 
 KINDS = {"traceback": "tracebacks", "exit": "wrong exits", "lost": "lost or changed"}
 

@@ -142,7 +142,7 @@ def test_few_predictable_questions_silence_the_clusters(given):
 
 def test_an_interval_holds_the_last_rung_unless_the_rungs_go_away_from_it():
     model = COD()
-    model._ladder = SimpleNamespace(compute=np.array([1e20, 2e20, 3e20, 4e20]))
+    model._last = 4e20
     model._error = np.zeros(4)
 
     def held(accuracy, low, high, compute=5e20):

@@ -359,12 +359,13 @@ def test_the_eight_largest_rungs_are_looked_back_at():
 
 
 def test_jumps_by_hand():
-    """Of the last two rungs that were forecast from all below them, on any benchmark."""
-    rung = np.array([2, 3, 3, 4, 4, 4])
-    nearest = np.array([True, True, False, True, True, False])
-    error = np.array([9.0, -0.2, 5.0, 0.3, -0.4, 7.0])
-    empty = np.zeros(6)
-    found = Misses(rung, rung, rung, empty, empty, nearest, empty, error, tasks=2)
+    """Of the last two rungs that were forecast from all below them, on any benchmark that tells."""
+    rung = np.array([2, 3, 3, 4, 4, 4, 4])
+    nearest = np.array([True, True, False, True, True, False, True])
+    error = np.array([9.0, -0.2, 5.0, 0.3, -0.4, 7.0, 6.0])
+    noise = np.array([0.0, 0.0, 0.0, 0.125, 0.0, 0.0, 0.126])  # half a jump can be told, not more
+    empty = np.zeros(7)
+    found = Misses(rung, rung, rung, empty, empty, nearest, empty, error, noise, tasks=2)
     assert found.jumps(2) == pytest.approx([0.2, 0.3, 0.4])
     assert found.jumps(1) == pytest.approx([0.3, 0.4])
 
