@@ -105,6 +105,22 @@ def test_a_metric_of_ones_own(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert "--metric hellaswag=acc_norm: write TASK=FILTER" in capsys.readouterr().err
 
 
+def test_registered_and_scored(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    target = folder / f"{SIZES[-1]}.json"
+    target.rename("target.json")
+    assert (
+        main(["forecast", "evals", "--ladder", str(ladder_text(Path())), "--json", "f.json"]) == 0
+    )
+    assert main(["register", "f.json"]) == 0
+    capsys.readouterr()
+    assert main(["score", "cod_register.jsonl", "target.json"]) == 0
+    said = capsys.readouterr().out
+    assert "sciq" in said and f"{100 * rising(7)[0]:.1f}" in said
+
+
 @pytest.mark.parametrize("command", ["forecast", "backtest", "check", "ingest"])
 def test_nothing_of_any_kind(
     tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
