@@ -19,6 +19,7 @@ from cod_harness.harness.ingest.rescoring import TaskSource
 from cod_harness.ladder.compare import differences, refuse_serious
 from cod_harness.ladder.files import passrate_files
 from cod_harness.ladder.foreign_table import TableColumns
+from cod_harness.ladder.logs.samples_log import task_and_date
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.read_passrates import Gathered, captures_in, gathered, with_results
@@ -86,7 +87,8 @@ def ingest(
             run = {"rung": model, "checkpoint": checkpoint, "ladder": ladder.name}
             runs.append({**run, **log.run, "tasks": {task: log.about}})
     found = pd.concat(frames, ignore_index=True) if frames else None
-    results += known.results
+    # Samples that could not be used are told of; no accuracy takes their place unseen.
+    results = [_without_logged(one) for one in (*results, *known.results)]
     if results:
         if rung is not None:
             ladder, results = _all_of(ladder, rung, results), []
@@ -109,6 +111,14 @@ def _tables(paths: Sequence[Path], ladder: Ladder, columns: TableColumns | None)
         return gathered(paths, ladder)
     read = columns.read(paths, ladder)
     return Gathered(read.frame, list(read.settings), list(read.notes), [])
+
+
+def _without_logged(one: ResultsFile) -> ResultsFile:
+    """A results file without the tasks whose samples stand beside it."""
+    names = map(task_and_date, one.path.parent.glob("samples_*.jsonl"))
+    logged = {name[0] for name in names if name is not None}
+    scores = {task: some for task, some in one.content["results"].items() if task not in logged}
+    return replace(one, content={**one.content, "results": scores})
 
 
 def _all_of(ladder: Ladder, rung: str, results: Sequence[ResultsFile]) -> Ladder:
