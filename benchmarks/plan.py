@@ -69,7 +69,7 @@ def takings(
 ) -> Iterator[tuple[str, PassRates, Ladder, list[Given]]]:
     """What is taken away: its name, what is left, and what can be given back."""
     rungs = [rung for rung in ladder.rungs if rung.name in rates.models()]
-    upper = rungs[-4:]
+    upper, taken = rungs[-4:], []
     for places in ((-1, -2), (-1, -3), (-2, 2), (-1,)):
         # Two at once, so that there is a choice; fewer where four amounts must stay.
         for size in range(len(places), 0, -1):
@@ -79,6 +79,9 @@ def takings(
                 break
         else:
             continue
+        if away in taken:
+            continue
+        taken.append(away)
         given = []
         for rung in away:
             more = sorted([*left, rung], key=lambda one: one.compute or 0.0)

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from cod_harness.engine import COD, settings
 from cod_harness.engine.verdicts import Reason, because
-from cod_harness.engine.views.reach import reach
 from cod_harness.engine.views.trend import LadderTrend
 from cod_harness.errors import InputError
 from cod_harness.evaluation.evidence import Fit, Floats
@@ -200,7 +198,7 @@ class _Ladder:
         x = float(np.log(change.compute))
         models = self.trend.models(x, DRAWN, SEED)
         random = np.random.default_rng(SEED)
-        for ability in self._as_rungs_miss(x, models.signal + models.noise):
+        for ability in models.signal + models.noise:
             variance = self._drawing(ability)
             measured = ability + np.sqrt(variance) * random.normal(size=len(ability))
             yield self.trend.supposing(
@@ -208,26 +206,6 @@ class _Ladder:
                 np.column_stack([self.trend.values, measured]),
                 np.column_stack([self.trend.variance, variance]),
             )
-
-    def _as_rungs_miss(self, x: float, abilities: Floats) -> Floats:
-        """Draws (draws, rows) at x as far from their middle as rungs of this ladder miss theirs.
-
-        The trend's spread is a normal one's, and the engine's intervals go by how rungs really
-        miss (`views.reach`); so do results that are to be expected.
-        """
-        moved = abilities.copy()
-        distance = max(x - float(self.trend.x[-1]), _spacing(self.trend.x))
-        for task in self.tasks:
-            spread = self.trend.spread(task.row, x)
-            middle = float(spread.weights @ spread.means)
-            variance = spread.weights @ (spread.variances + (spread.means - middle) ** 2)
-            sd = float(np.sqrt(variance))
-            for draw, ability in enumerate(abilities[:, task.row]):
-                sds = (ability - middle) / sd
-                level = float(np.clip(2.0 * ndtr(abs(sds)) - 1.0, 1e-6, 1.0 - 1e-6))
-                low, high = reach(self.trend.misses, task.row, distance, level)
-                moved[draw, task.row] = middle + sd * float(ndtri(high if sds > 0 else low))
-        return moved
 
     def _with_checkpoints(self, change: Change) -> Iterator[LadderTrend]:
         place = self._place(change.rung)
@@ -361,7 +339,7 @@ def sizes(compute: Sequence[float], goals: Sequence[Target]) -> Iterator[tuple[f
     """
     x = np.log(np.unique(np.asarray(compute, dtype=float)))
     gaps = np.diff(x)
-    spacing = _spacing(x)
+    spacing = float(np.median(gaps))
     top = float(x[-1])
     goal = float(np.log(max(one.compute for one in goals)))
     places: list[tuple[float, str]] = []
@@ -383,11 +361,6 @@ def sizes(compute: Sequence[float], goals: Sequence[Target]) -> Iterator[tuple[f
             places.append((above, where))
     for place, where in places:
         yield float(np.exp(place)), where
-
-
-def _spacing(x: Floats) -> float:
-    """The typical step of a ladder in log compute, x (m,)."""
-    return float(np.median(np.diff(np.unique(x))))
 
 
 def _option(
