@@ -50,22 +50,32 @@ class PatientStream:
 
 
 @contextmanager
-def patient_streams() -> Iterator[PatientStream | None]:
-    """Inside the `with` block both streams are patient; gives standard output, if there is one."""
+def patient_streams() -> Iterator[PatientStream]:
+    """Inside the `with` block both streams are patient; gives standard output."""
     before = sys.stdout, sys.stderr
-    out = PatientStream(before[0]) if before[0] is not None else None
-    # Never None: print() would take standard output instead.
+    _open_closed()
+    # Never None, as where they were closed: what is written goes nowhere then.
+    out = PatientStream(before[0] if before[0] is not None else io.StringIO())
     err = PatientStream(before[1] if before[1] is not None else io.StringIO())
     sys.stdout, sys.stderr = out, err
     try:
         yield out
     finally:
         for stream, number in ((out, 1), (err, 2)):
-            if stream is not None:
-                stream.flush()
-                if stream.trouble is not None:
-                    _let_go(stream._stream, number)
+            stream.flush()
+            if stream.trouble is not None:
+                _let_go(stream._stream, number)
         sys.stdout, sys.stderr = before
+
+
+def _open_closed() -> None:
+    """No file of ours may get the number of a closed stream, which others write to."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            with suppress(OSError):
+                os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
 
 
 def _let_go(stream: Any, number: int) -> None:

@@ -61,8 +61,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     end_with_parent_named()
     with patient_streams() as out, messages(loudness), ended_like_interrupted():
         status = _done(words)
-        if out is None:
-            return status
         out.flush()
         # Files are written by now. A reader that has gone (`... | head`) is no fault.
         if out.trouble is None or isinstance(out.trouble, BrokenPipeError):

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cod_harness.arguments import flags_of
@@ -18,6 +19,7 @@ from cod_harness.faults import told
 from cod_harness.harness.capture import flags
 from cod_harness.harness.capture.capture import Capture
 from cod_harness.harness.capture.hooks import installed
+from cod_harness.ladder.files import check_folder
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,6 +31,7 @@ def main(argv: Sequence[str]) -> int:
     argv = [word for at, word in enumerate(argv) if at or word != "run"]
     if not argv or argv[0] in ("-h", "--help"):
         return _help()
+    capture = None
     try:
         options, rest = flags.take(argv)
         _check_output(rest)
@@ -51,7 +54,8 @@ def main(argv: Sequence[str]) -> int:
         return stop.code if isinstance(stop.code, int) else 2
     except Exception as error:
         # Before anything is asked of a model: an unknown task, a path that is not there.
-        if capture.started or not isinstance(error, (ValueError, KeyError, OSError, ImportError)):
+        early = isinstance(error, (ValueError, KeyError, OSError, ImportError))
+        if capture is None or capture.started or not early:
             return told(error, "cod-harness run")
         what = " ".join(str(error).split()) or type(error).__name__
         remedy = _remedy(error, rest)
@@ -117,6 +121,11 @@ def _check_output(rest: Sequence[str]) -> None:
     given = {word.partition("=")[0] for word in rest}
     if not given & {"--output_path", "-o", "--config", "-C"}:
         raise InputError("--output_path is missing: name the folder that pass rates go to")
+    for word, following in zip(rest, [*rest[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        place = Path(value if equals else following)
+        if name in ("--output_path", "-o") and str(place) != ".":
+            check_folder(place.parent if place.suffix == ".json" else place)
 
 
 class _AskedToEnd(BaseException):

@@ -1,6 +1,5 @@
 """The pipeline again, step by step from its parts: what `COD` puts together, and how."""
 
-
 import numpy as np
 import pytest
 from ladders import LADDER, TARGET, simulated
