@@ -228,6 +228,8 @@ def read_register(path: str | os.PathLike[str], expected: str | None = None) -> 
                 f"moved; {_REMEDY}"
             )
         previous = content["hash"]
+        if not _is_moment(content["date"]):
+            raise InputError(f"{where} makes no sense: its date is none; {_REMEDY}")
         body = _body(where, content)
         entries.append(Entry(number, content["date"], content["previous"], previous, body))
     if not entries:
@@ -272,6 +274,14 @@ def _body(where: str, content: dict[str, Any]) -> Body:
     if senseless:
         raise InputError(f"{where} makes no sense: {senseless}; {_REMEDY}")
     return body
+
+
+def _is_moment(text: Any) -> bool:
+    """Whether a text is a date with its offset from UTC, as results' dates are compared with it."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
 
 
 def _senseless(body: Body) -> str:

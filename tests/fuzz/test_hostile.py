@@ -26,6 +26,12 @@ def test_no_input_breaks_anything(name: str) -> None:
     check()
 
 
+@pytest.mark.parametrize(("name", "number"), [("registers", 9003), ("results files", 9056)])
+def test_what_once_broke(name: str, number: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        assert not hostile.tried(hostile.CLASSES[name], number, Path(folder)).faults
+
+
 def test_good_input_passes() -> None:
     """What the classes start from is taken; else the fuzzers would look at refusals alone."""
     for name, make in hostile.CLASSES.items():

@@ -49,7 +49,12 @@ def tidied(content: Mapping[str, Any]) -> dict[str, Any]:
         if key in found:
             found[key] = _mappings(found[key])
     if "cod" in found:
-        captured = dict(found["cod"])
+        names = ("ladder", "rung", "checkpoint")
+        captured = {
+            key: part
+            for key, part in found["cod"].items()
+            if key not in names or isinstance(part, str)
+        }
         tasks = captured.pop("tasks", None)
         found["cod"] = captured | {"tasks": _mappings(tasks)}
     if "group_subtasks" in found:
