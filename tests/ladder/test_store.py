@@ -65,7 +65,7 @@ def test_the_rows_come_when_asked_for(tmp_path: Path) -> None:
 
 
 def test_each_run_of_a_store_is_a_capture_of_its_own(tmp_path: Path) -> None:
-    runs = [run("a", "t", "u", checkpoint="c"), run("b", "t"), "no run", {"rung": "d"}]
+    runs = [run("a", "t", "u", checkpoint="c"), run("b", "t"), {"rung": "d"}]
     store = open_store(written(tmp_path, dated(1), runs=runs))
     assert store is not None
     assert [model_of(one) for one in store.runs()] == [("a", "c"), ("b", ""), ("d", "")]
@@ -73,6 +73,12 @@ def test_each_run_of_a_store_is_a_capture_of_its_own(tmp_path: Path) -> None:
     assert list(found) == [("a", "c", "t"), ("a", "c", "u"), ("b", "", "t")]
     assert found["a", "c", "u"]["tasks"] == {"u": {"n": "u"}}
     assert model_of({}) == ("", "")
+
+
+def test_a_run_that_is_no_record_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, dated(1), runs=[run("a", "t"), "no run"])
+    with pytest.raises(InputError, match=r"not what a capture writes \(runs\); capture again"):
+        open_store(path)
 
 
 def test_a_file_without_a_date_in_its_name_has_its_own(tmp_path: Path) -> None:
