@@ -104,7 +104,7 @@ def shards_done(folder: Path) -> int:
     return sum(row["shards"]["done"] for row in document["rungs"])
 
 
-@pytest.mark.parametrize(("engine", "shards"), [("local", 40), ("slurm", 8)])
+@pytest.mark.parametrize(("engine", "shards"), [("local", 10), ("slurm", 8)])
 def test_shards_are_the_whole_run(
     engine: str,
     shards: int,
