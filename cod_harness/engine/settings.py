@@ -69,6 +69,10 @@ OWN_SLOPE = 0.2  # spread of a benchmark's slope about its ladder's
 TREND_NOISE, TREND_BEND = 0.12, 0.1  # of a benchmark's own
 COMMON_NOISE, COMMON_BEND = 0.05, 0.04  # of all benchmarks of a ladder
 LEAST_BEND = 0.01  # where the priors put a size of 0
+# Benchmarks in units of their own: this power of how far apart their models are; 0 is one unit for
+# all, 1 makes all alike. Judgement, by backtests: 0.5 to 1 are all better than 0.
+UNIT_POWER = 0.5
+LEAST_APART = 0.2  # ability; models closer than that do not make noise of what is not
 LEVEL_VARIANCE = 100.0  # of the line's height: as good as unknown
 
 # How far targets lie from the trend (views.reach); judgements, tried on the open ladders likewise.
@@ -78,6 +82,8 @@ MISSES_SMOOTH = 0.4  # sd of the kernel about each miss, standard deviations
 LIKE_DISTANCE = 0.7  # sd of the kernel on the log of the distance: misses from afar tell of afar
 OWN_MISSES = 0.5  # further weight of a benchmark's own misses, as a share of all
 LEAST_REACH = 0.8  # of a normal distribution's: no interval is narrower
+# Likewise for a benchmark alone, whose few rungs cannot tell that its trend's spread is too wide.
+LEAST_REACH_ALONE = 1.1
 EMERGENCE = 0.8  # ability gained in a jump, per square root of an e-fold of compute
 EMERGED = 0.1  # accuracy from which on a benchmark has emerged
 # Accuracy below which abilities far apart look alike: a judgement that no backtest has tried, since

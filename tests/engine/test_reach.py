@@ -35,11 +35,11 @@ def test_the_prior_alone_is_a_t_distribution():
 
 
 def test_the_mixture_by_hand():
-    found = misses([-0.5, 0.2, 3.0])
+    found = misses([-1.5, 0.2, 3.0])
     grid = np.linspace(-8, 8, 200_001)
     # One benchmark: its own misses weigh as any, and each counts as one.
     share = 4 * student.cdf(grid, 4)
-    share += sum(norm.cdf((grid - sd) / 0.4) for sd in (-0.5, 0.2, 3.0))
+    share += sum(norm.cdf((grid - sd) / 0.4) for sd in (-1.5, 0.2, 3.0))
     expected = np.interp([0.05, 0.95], share / 7, grid)
     np.testing.assert_allclose(norm.ppf(reach(found, 0, 1.0, 0.9)), expected, atol=0.01)
 
@@ -62,9 +62,12 @@ def test_own_misses_count_more_and_far_ones_less():
     assert reach(near, 0, 1.0, 0.9)[1] > reach(near, 0, 50.0, 0.9)[1]
 
 
-def test_no_interval_is_too_narrow_to_believe():
-    low, high = reach(misses([0.0] * 200), 0, 1.0, 0.9)
-    assert norm.ppf(high) == pytest.approx(0.8 * norm.ppf(0.95)) and low == pytest.approx(1 - high)
+@pytest.mark.parametrize("benchmarks, times", [(1, 1.1), (2, 0.8)])
+def test_no_interval_is_too_narrow_to_believe(benchmarks, times):
+    exact = replace(misses([0.0] * 200), tasks=benchmarks)
+    low, high = reach(exact, 0, 1.0, 0.9)
+    assert norm.ppf(high) == pytest.approx(times * norm.ppf(0.95))
+    assert low == pytest.approx(1 - high)
 
 
 def test_emergence_by_hand():

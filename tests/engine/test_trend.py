@@ -172,10 +172,15 @@ def by_hand(x, values, variance, x_target):
 
 def test_two_benchmarks_by_hand():
     x = np.array([40.0, 41.5, 42.0, 44.0])
-    values = np.array([[-1.0, -0.3, -0.5, 0.4], [0.2, 0.5, 0.6, 1.6]])
+    values = np.array([[-1.0, -0.3, -0.5, 0.4], [0.2, 0.3, 0.6, 0.7]])
     variance = np.array([[0.01, 0.0, 0.02, 0.005], [0.0, 0.03, 0.01, 0.02]])
     spread = LadderTrend(x, values, variance).spread(0, 46.0)
-    mean, sd = by_hand(x, values, variance, 46.0)
+    # Each in units of its own: the root of how far apart its models are, their middle being 1.
+    apart = [np.sqrt(np.var(row) + 0.2**2) for row in values]
+    own, other = np.sqrt(apart / np.sqrt(apart[0] * apart[1]))
+    units = np.array([[own], [other]])
+    mean, sd = by_hand(x, values / units, variance / units**2, 46.0)
+    mean, sd = own * mean, own * sd
     found = spread.weights @ spread.means
     second = spread.weights @ (spread.variances + (spread.means - found) ** 2)
     # All but a thousandth of the grid's weight is kept.
@@ -189,3 +194,37 @@ def test_quantiles_of_a_mixture():
     np.testing.assert_allclose(spread.quantiles(shares), 2.0 + 3.0 * norm.ppf(shares), atol=0.01)
     two = Spread(np.array([0.25, 0.75]), np.array([0.0, 4.0]), np.array([1e-6, 1e-6]))
     assert two.quantiles(np.array([0.2, 0.3])) == pytest.approx([0.0, 4.0], abs=0.01)
+
+
+def test_misses_are_in_the_units_of_their_benchmark():
+    x = np.array([40.0, 41.5, 42.0, 44.0, 45.0])
+    values = np.array([[-1.0, -0.3, -0.5, 0.4, 0.9], [0.2, 0.3, 0.6, 0.7, 0.8]])
+    misses = LadderTrend(x, values, np.full(values.shape, 0.01)).misses
+    actual = values[misses.task, misses.rung]
+    assert misses.forecast + misses.error == pytest.approx(actual)
+
+
+def test_questions_of_like_difficulty_do_not_widen_other_benchmarks():
+    # One benchmark whose ability runs eight times as fast and scatters eight times as much.
+    random = np.random.default_rng(3)
+    x = np.linspace(40.0, 50.0, 8)
+    calm = 0.3 * (x - 45.0) + 0.03 * random.normal(size=(3, len(x)))
+    wild = 8.0 * (0.3 * (x - 45.0) + 0.03 * random.normal(size=len(x)))
+    variance = np.zeros((4, len(x)))
+
+    def sd(rows):
+        spread = LadderTrend(x, rows, variance[: len(rows)]).spread(0, 52.0)
+        mean = spread.weights @ spread.means
+        return np.sqrt(spread.weights @ (spread.variances + (spread.means - mean) ** 2))
+
+    assert sd(np.vstack([calm, wild])) < 1.8 * sd(calm)
+
+
+def test_a_benchmark_that_no_model_was_measured_on_says_nothing():
+    x = np.linspace(40.0, 46.0, 5)
+    values = np.array([[-1.0, -0.3, -0.5, 0.4, 0.9], [0.2, 0.3, 0.6, 0.7, 0.8]])
+    gap = np.full((1, len(x)), np.nan)
+    without = LadderTrend(x, values, np.zeros((2, 5))).spread(0, 47.0)
+    beside = LadderTrend(x, np.vstack([values, gap]), np.zeros((3, 5))).spread(0, 47.0)
+    means = [one.weights @ one.means for one in (without, beside)]
+    assert means[1] == pytest.approx(means[0], abs=2e-3)

@@ -4,7 +4,9 @@ Ladders do not keep to one straight line: what a benchmark needs is learnt faste
 of the ladder than on another, and rungs miss their trend on their own account.  So ability is
 taken as a Gaussian process over x = log C: a line, plus a slope that wanders (an integrated Wiener
 process), plus noise of a rung.  Each has a part of the benchmark's own and a part common to all
-benchmarks of the ladder: a rung that is off is off in all of them.
+benchmarks of the ladder: a rung that is off is off in all of them.  Abilities of a benchmark whose
+questions are of like difficulty lie far apart, in trend and in noise alike; so every benchmark is
+taken in a unit of its own.
 
 How much of each a ladder has is a property of the ladder, and one benchmark shows little of it;
 all together show it well.  The sizes of the parts are marginalised on a grid, exactly: given them,
@@ -138,6 +140,9 @@ class LadderTrend:
     ) -> None:
         self._x = x
         self.tasks = len(values)
+        self._units = _units(values)
+        values = values / self._units[:, None]
+        variance = variance / self._units[:, None] ** 2
         if losses is not None:
             values = np.vstack([values, _as_ability(x, losses, values)])
             variance = np.vstack([variance, np.zeros(len(x))])
@@ -154,7 +159,10 @@ class LadderTrend:
                 self._nodes, len(self._x), np.array([x_target])
             )
         means, variances = self._spreads[x_target]
-        return Spread(self._nodes.weights, means[:, task, 0], variances[:, task, 0])
+        unit = self._units[task]
+        return Spread(
+            self._nodes.weights, unit * means[:, task, 0], unit**2 * variances[:, task, 0]
+        )
 
     @cached_property
     def misses(self) -> Misses:
@@ -179,8 +187,8 @@ class LadderTrend:
                     sds[task, place],
                     (x[i:] - x[i - 1])[place],
                     (x[i:] == x[i])[place],
-                    mean[task, place],
-                    (actual - mean)[task, place],
+                    (self._units[:, None] * mean)[task, place],
+                    (self._units[:, None] * (actual - mean))[task, place],
                 )
             )
         columns = [np.concatenate(column) for column in zip(*found, strict=True)]
@@ -309,6 +317,22 @@ def _ladder(x: bytes, values: bytes, variance: bytes, losses: bytes | None) -> L
     # The products are small: threads spend more on waiting for each other than they save.
     with threadpool_limits(1, "blas"):
         return LadderTrend(places, rows, noises, None if losses is None else np.frombuffer(losses))
+
+
+def _units(values: Floats) -> Floats:
+    """How far models lie apart in a benchmark's ability (tasks,), their geometric mean being 1.
+
+    values (tasks, m), NaN where not measured; a benchmark without a value has the middle unit.
+    """
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis=1), 1)
+    filled = np.where(known, values, 0.0)
+    middle = filled.sum(axis=1) / count
+    variance = (np.where(known, filled - middle[:, None], 0.0) ** 2).sum(axis=1) / count
+    size = 0.5 * np.log(variance + settings.LEAST_APART**2)
+    measured = known.any(axis=1)
+    size = np.where(measured, size - size[measured].mean(), 0.0)
+    return np.asarray(np.exp(settings.UNIT_POWER * size))
 
 
 def _common_fit(root: Floats, precision: Floats, pull: Floats) -> Floats:
