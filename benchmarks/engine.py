@@ -35,9 +35,9 @@ STAGES = {
     "cluster": ("cod.py", "_cluster"),
     "fit clusters": ("cod.py", "_fit"),
     "map": ("cod.py", "_map"),
-    "ability": ("ability.py", "abilities"),
-    "refits (intervals)": ("intervals.py", "replicates"),
-    "trend": ("trend.py", "forecast_spread"),
+    "ability": ("irt.py", "benchmark_abilities"),
+    "trend": ("trend.py", "benchmark_trend"),
+    "refits (intervals)": ("refits.py", "replicates"),
 }
 
 

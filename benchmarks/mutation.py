@@ -2,11 +2,16 @@
 
     python benchmarks/mutation.py cod_harness/engine [--sample 300] [--seed 0] [--out FILE.json]
 
-Every mutant is one change of one expression (an operator, a comparison, a number, a branch, a call
-of minimum for maximum), tried in a process of its own: forked after the heavy imports, its module
-loaded from the changed source.  First the module's own tests run, then the golden forecasts; the
-first test that fails kills it.  A mutant that runs for more than `LIMIT` seconds of processor time
-counts as killed.  With --sample, that many mutants are drawn from all of them.
+Every mutant is one change of one expression (an operator, a term left out, a comparison, a number,
+a branch, minimum for maximum, no clipping), tried in a process of its own, forked where the tests
+of the module are collected already: its functions get the code of the changed one.  Where the
+change is in no function (a constant of the module, a default), everything is loaded anew.
+A mutant is killed by the first of the module's own tests that fails, the fastest being asked first,
+or by taking several times the processor time of the unchanged module.
+
+With --sample, so many mutants are drawn from all of them.  With --out, what was tried is kept and
+not tried again as long as the module is the same; --again tries the survivors again, after tests
+were added.
 """
 
 from __future__ import annotations
@@ -14,6 +19,8 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import gc
+import hashlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -23,43 +30,33 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
-LIMIT = 120  # seconds of processor time
-GOLDEN = ["tests/engine/test_golden.py"]
-# Left out of the first stage: comparisons of whole routines with scipy and scikit-learn that take
-# as long as everything else.
-SLOW_ONES = "not as_good_as_scipy and not scikit_learn_estimator and not whole_shared"
+LONG = 3.0  # seconds; a module's tests that take longer are left out
+OUTCOMES = ("killed", "limit", "survived", "anew")
 
-ENGINE = "tests/engine/test_{}.py"
 # Tests of a module, where they are not named after it.
 TESTS: dict[str, list[str]] = {
-    "engine/settings": [
-        "settings",
-        "intervals",
-        "verdicts",
-        "selection",
-        "irt",
-        "trend",
-        "pooling",
-    ],
+    "engine/settings": ["settings"],
     "engine/sentences": ["verdicts"],
-    "engine/recipe": ["settings", "cod"],
-    "engine/arrays": ["cod"],
+    "engine/recipe": ["settings", "cod_by_hand"],
+    "engine/cod": ["cod_by_hand", "cod"],
+    "engine/arrays": ["settings"],
     "engine/forecast": ["verdicts"],
-    "engine/clustering": ["clustering"],
-    "engine/baselines/__init__": ["baselines"],
-    "engine/baselines/trend": ["baseline_forecasts", "baselines"],
+    "engine/clustering": ["clustering", "meanshift"],
+    "engine/baselines/__init__": ["baseline_laws"],
+    "engine/baselines/trend": ["baseline_forecasts"],
     "engine/baselines/scales": ["baseline_scales"],
     "engine/baselines/groups": ["baseline_scales"],
     "engine/baselines/latent": ["baseline_scales"],
     "engine/baselines/losses": ["baseline_scales"],
-    "engine/baselines/laws": ["baselines"],
-    "engine/meanshift/": ["clustering"],
+    "engine/baselines/laws": ["baseline_laws", "baselines"],
+    "engine/meanshift/": ["meanshift", "clustering"],
 }
 
 HEAVY = """
@@ -83,6 +80,7 @@ SWAPPED = {
     "ones": "zeros", "zeros": "ones", "lower": "upper", "upper": "lower", "log": "log1p",
     "exp": "expm1", "sqrt": "abs", "floor": "ceil",
 }  # fmt: skip
+LEFT_OUT = {"clip", "maximum", "minimum", "max", "min", "sqrt", "square", "abs"}
 
 
 @dataclass(frozen=True)
@@ -103,6 +101,13 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
         other = ARITHMETIC.get(type(node.op))
         if other is not None:
             yield _with(node, op=other())
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)):
+            yield node.left
+            yield node.right
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Pow)):
+            yield node.left
+        elif isinstance(node, ast.AugAssign):
+            yield ast.copy_location(ast.Pass(), node)
     elif isinstance(node, ast.Compare):
         for place, op in enumerate(node.ops):
             for other in COMPARISONS.get(type(op), ()):
@@ -122,10 +127,16 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
     elif isinstance(node, (ast.If, ast.IfExp)):
         yield _with(node, test=ast.Constant(True))
         yield _with(node, test=ast.Constant(False))
+    elif isinstance(node, ast.Call) and node.args and _name(node.func) in LEFT_OUT:
+        yield node.args[0]
     elif isinstance(node, ast.Attribute) and node.attr in SWAPPED:
         yield _with(node, attr=SWAPPED[node.attr])
     elif isinstance(node, ast.Name) and node.id in SWAPPED and isinstance(node.ctx, ast.Load):
         yield _with(node, id=SWAPPED[node.id])
+
+
+def _name(called: ast.expr) -> str:
+    return getattr(called, "attr", getattr(called, "id", ""))
 
 
 def _with(node: ast.AST, **changed: object) -> ast.AST:
@@ -179,6 +190,39 @@ def mutated(mutant: Mutant) -> CodeType:
     return compile(ast.fix_missing_locations(tree), str(path), "exec")
 
 
+def functions_of(path: str) -> list[FunctionType]:
+    """All that were made from a file."""
+    made = [one for one in gc.get_objects() if isinstance(one, FunctionType)]
+    return [one for one in made if one.__code__.co_filename == str(ROOT / path)]
+
+
+def patched(functions: Sequence[FunctionType], mutant: Mutant) -> bool:
+    """Give the functions of the loaded module the changed code; False if that is not enough."""
+    changed = codes(mutated(mutant))
+    found = False
+    for function in functions:
+        code = function.__code__
+        fresh = changed.get((code.co_name, code.co_firstlineno))
+        if fresh is None or fresh == code:
+            continue
+        if fresh.co_freevars != code.co_freevars:
+            return False
+        function.__code__ = fresh
+        found = True
+    return found
+
+
+def codes(code: CodeType) -> dict[tuple[str, int], CodeType | None]:
+    """Every function in a code by name and line; None where two share both."""
+    found: dict[tuple[str, int], CodeType | None] = {}
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            place = (inner.co_name, inner.co_firstlineno)
+            found[place] = None if place in found else inner
+            found.update(codes(inner))
+    return found
+
+
 class Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
     """Loads one module from changed code."""
 
@@ -209,43 +253,163 @@ class Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
 def tests_of(path: str) -> list[str]:
     """Test files of a module: by the table, by its name, or all of its room."""
     stem = path.removeprefix("cod_harness/").removesuffix(".py")
+    room, name = stem.split("/")[0], stem.rsplit("/", 1)[-1]
     for known, names in TESTS.items():
         if stem == known or (known.endswith("/") and stem.startswith(known)):
-            return [ENGINE.format(name) for name in names]
-    room, name = stem.split("/")[0], stem.rsplit("/", 1)[-1]
-    own = Path("tests") / room / f"test_{name}.py"
-    return [str(own)] if (ROOT / own).exists() else [f"tests/{room}"]
+            files = [f"tests/{room}/test_{one}.py" for one in names]
+            return [file for file in files if (ROOT / file).exists()]
+    own = f"tests/{room}/test_{name}.py"
+    return [own] if (ROOT / own).exists() else [f"tests/{room}"]
 
 
-def outcome(mutant: Mutant) -> str:
-    """ "own", "golden" or "limit": what killed it; "survived" if nothing did."""
+def tried(attempt: Callable[[], str], seconds: float) -> int:
+    """A process that makes an attempt at a mutant and exits with its place in `OUTCOMES`."""
+    child = os.fork()
+    if child == 0:
+        try:
+            limit = int(time.process_time() + seconds) + 1
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+            os._exit(OUTCOMES.index(attempt()))
+        except BaseException:
+            os._exit(OUTCOMES.index("killed"))
+    return child
+
+
+def all_tried(
+    mutants: Sequence[Mutant],
+    attempt: Callable[[Mutant], str],
+    seconds: float,
+    jobs: int,
+    tell: Callable[[Mutant, str], None],
+) -> None:
+    """Attempts at all mutants, so many at a time."""
+    running: dict[int, Mutant] = {}
+    asking = list(reversed(mutants))
+    while asking or running:
+        if asking and len(running) < jobs:
+            mutant = asking.pop()
+            running[tried(lambda mutant=mutant: attempt(mutant), seconds)] = mutant  # type: ignore[misc]
+            continue
+        child, status = os.wait()
+        how = OUTCOMES[os.WEXITSTATUS(status)] if os.WIFEXITED(status) else "limit"
+        tell(running.pop(child), how)
+
+
+class Loop:
+    """Plugin of pytest: instead of running the tests once, runs them for each mutant."""
+
+    def __init__(
+        self, mutants: Sequence[Mutant], jobs: int, tell: Callable[[Mutant, str], None]
+    ) -> None:
+        self.mutants = mutants
+        self.jobs = jobs
+        self.tell = tell
+        self.failed: list[str] = []
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+    def run(self, items: list[Any], first: bool = True) -> dict[int, float]:
+        """Processor time by place of the item; ends at the first failure if asked."""
+        took = {}
+        for place, item in enumerate(items):
+            began = time.process_time()
+            after = items[place + 1] if place + 1 < len(items) else None
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+            took[place] = time.process_time() - began
+            if first and self.failed:
+                break
+        return took
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            took = self.run(session.items, first=False)
+            os.write(write, json.dumps([self.failed, list(took.values())]).encode())
+            os._exit(0)
+        os.close(write)
+        with os.fdopen(read) as answer:
+            failed, took = json.loads(answer.read())
+        os.waitpid(child, 0)
+        if failed or not took:
+            raise SystemExit(f"these fail without any change: {failed or 'no tests'}")
+        order = sorted(range(len(took)), key=took.__getitem__)
+        order = [place for place in order if took[place] <= LONG]
+        items = [session.items[place] for place in order]
+
+        functions = functions_of(self.mutants[0].path)
+        gc.freeze()  # forks share what nobody touches
+        gc.disable()
+
+        def attempt(mutant: Mutant) -> str:
+            if not patched(functions, mutant):
+                return "anew"
+            self.run(items)
+            return "killed" if self.failed else "survived"
+
+        limit = 5.0 + 3.0 * sum(took[place] for place in order)
+        all_tried(self.mutants, attempt, limit, self.jobs, self.tell)
+        return True
+
+
+def run_tests(files: Sequence[str], *plugins: object) -> int:
+    import pytest
+
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    how = ["-x", "-q", "-s", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not slow"]
+    return int(pytest.main([*how, *files], plugins=list(plugins)))
+
+
+def anew(mutant: Mutant) -> str:
+    """With everything loaded after the change."""
+    name = mutant.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    sys.meta_path.insert(0, Changed(name, ROOT / mutant.path, mutated(mutant)))
+    return "killed" if run_tests(tests_of(mutant.path)) else "survived"
+
+
+def of_module(path: str, mutants: Sequence[Mutant], jobs: int, keep: Callable[..., None]) -> None:
+    """Try the mutants of one module: in one session of pytest, and anew what has to be."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(read)
-        os.write(write, _tried(mutant).encode())
+        told = os.fdopen(write, "w")
+        places = {mutant: place for place, mutant in enumerate(mutants)}
+
+        def tell(mutant: Mutant, how: str) -> None:
+            print(places[mutant], how, file=told, flush=True)
+
+        error = 0
+        try:
+            error = run_tests(tests_of(path), Loop(mutants, jobs, tell))
+        except BaseException as problem:
+            print("-", problem, file=told, flush=True)
+        print("-" if error else "end", "pytest", error, file=told, flush=True)
         os._exit(0)
     os.close(write)
-    with os.fdopen(read) as answer:
-        said = answer.read()
+    again = []
+    with os.fdopen(read) as answers:
+        for line in answers:
+            place, _, how = line.strip().partition(" ")
+            if place == "-":
+                raise SystemExit(f"{path}, {' '.join(tests_of(path))}: {how}")
+            if how == "anew":
+                again.append(mutants[int(place)])
+            elif place != "end":
+                keep(mutants[int(place)], how)
     os.waitpid(child, 0)
-    return said or "limit"
+    all_tried(again, anew, 60.0, jobs, keep)
 
 
-def _tried(mutant: Mutant) -> str:
-    import pytest
+def key(one: dict[str, Any]) -> tuple[object, ...]:
+    return one["path"], one["digest"], one["node"], one["variant"]
 
-    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
-    for stream in (1, 2):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-    name = mutant.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    sys.meta_path.insert(0, Changed(name, ROOT / mutant.path, mutated(mutant)))
-    quiet = [*"-x -q --noconftest -p no:cacheprovider -p no:randomly -m".split(), "not slow"]
-    if pytest.main([*quiet, "-k", SLOW_ONES, *tests_of(mutant.path)]) != 0:
-        return "own"
-    if "engine" in mutant.path and pytest.main([*quiet, *GOLDEN]) != 0:
-        return "golden"
-    return "survived"
+
+def digest(path: str) -> str:
+    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()[:12]
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -253,37 +417,55 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after so many")
+    parser.add_argument("--each", type=int, default=0, help="so many of every file, drawn")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--again", action="store_true", help="only survivors that OUT knows")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args(words)
     os.chdir(ROOT)
-    every = [
-        mutant
+    files = [
+        path
         for folder in asked.folders
-        for path in sorted((ROOT / folder).rglob("*.py") if folder.is_dir() else [ROOT / folder])
-        for mutant in mutants(path)
+        for path in (sorted((ROOT / folder).rglob("*.py")) if folder.is_dir() else [ROOT / folder])
     ]
-    drawn = every
-    if asked.sample and asked.sample < len(every):
-        drawn = random.Random(asked.seed).sample(every, asked.sample)
-    print(f"{len(every)} mutants, {len(drawn)} of them tried", flush=True)
-    # Loaded once, for all forks.
-    for heavy in HEAVY:
-        importlib.import_module(heavy)
-    began, found = time.monotonic(), []
+    drawn_by, every, drawn = random.Random(asked.seed), 0, []
+    for path in files:
+        of_file = list(mutants(path))
+        every += len(of_file)
+        some = asked.each and asked.each < len(of_file)
+        drawn += drawn_by.sample(of_file, asked.each) if some else of_file
+    if asked.sample and asked.sample < len(drawn):
+        drawn = drawn_by.sample(drawn, asked.sample)
+    kept = json.loads(asked.out.read_text())["tried"] if asked.out and asked.out.exists() else []
+    known = {key(one): one for one in kept}
+    asking: dict[str, list[Mutant]] = {}
     for mutant in drawn:
-        if time.monotonic() - began > 60 * asked.minutes:
-            break
-        how = outcome(mutant)
-        found.append({**asdict(mutant), "outcome": how})
+        before = known.get(key({**asdict(mutant), "digest": digest(mutant.path)}))
+        wanted = (
+            before is not None and before["outcome"] == "survived" if asked.again else not before
+        )
+        if wanted:
+            asking.setdefault(mutant.path, []).append(mutant)
+    number = sum(map(len, asking.values()))
+    print(f"{every} mutants, {len(drawn)} drawn, {number} to be tried", flush=True)
+    for heavy in HEAVY:  # loaded once, for all forks
+        importlib.import_module(heavy)
+
+    def keep(mutant: Mutant, how: str) -> None:
+        one = {**asdict(mutant), "digest": digest(mutant.path), "outcome": how}
+        known[key(one)] = one
         if how == "survived":
             print(f"{mutant.path}:{mutant.line}: {mutant.before}  ->  {mutant.after}", flush=True)
         if asked.out:
-            asked.out.write_text(json.dumps({"of": len(every), "tried": found}, indent=1) + "\n")
-    count = {how: sum(one["outcome"] == how for one in found)
-             for how in ("own", "golden", "limit", "survived")}  # fmt: skip
-    killed = len(found) - count["survived"]
-    print(f"{killed} of {len(found)} killed ({100 * killed / max(len(found), 1):.0f} %): {count}")
+            fresh = [one for one in known.values() if one["digest"] == digest(one["path"])]
+            asked.out.write_text(json.dumps({"of": every, "tried": fresh}, indent=1) + "\n")
+
+    for path, some in asking.items():
+        of_module(path, some, asked.jobs, keep)
+    places = [key({**asdict(one), "digest": digest(one.path)}) for one in drawn]
+    found = [known[place]["outcome"] for place in places if place in known]
+    killed = len(found) - found.count("survived")
+    print(f"{killed} of {len(found)} killed ({100 * killed / max(len(found), 1):.0f} %)")
     return 0
 
 

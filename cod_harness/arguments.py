@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from cod_harness.errors import InputError
@@ -25,6 +26,11 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ladder", required=True, metavar="LADDER.yaml")
 
 
+def output_folder(paths: Sequence[str]) -> Path | None:
+    """Where results go unless told: the one output folder that was named, if it was one."""
+    return Path(paths[0]) if len(paths) == 1 and Path(paths[0]).is_dir() else None
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """--json FILE"""
     parser.add_argument(
@@ -32,7 +38,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_allow_mismatch(parser: argparse.ArgumentParser) -> None:
+def add_allow_mismatch(parser: argparse._ActionsContainer) -> None:
     """--allow-mismatch"""
     parser.add_argument(
         "--allow-mismatch", action="store_true", help="go on where rungs were run differently"

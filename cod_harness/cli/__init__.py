@@ -25,6 +25,7 @@ Forecast what a big model will score on benchmarks, from a ladder of small ones.
   cod-harness status OUT                     where a ladder's jobs are
   cod-harness cancel OUT                     end them
   cod-harness plan LADDER.yaml --tasks T     what that costs, before anything is spent
+  cod-harness plan OUT --ladder LADDER.yaml  what to measure next to narrow the forecasts
   cod-harness forecast OUT --ladder LADDER.yaml
                                              forecasts from pass rates captured before
   cod-harness backtest OUT --ladder LADDER.yaml

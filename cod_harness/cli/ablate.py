@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from cod_harness.arguments import (
     ArgumentParser,
@@ -12,6 +11,7 @@ from cod_harness.arguments import (
     add_json,
     add_sources,
     names,
+    output_folder,
 )
 from cod_harness.engine.methods import DEFAULT_METHOD, PAPER_METHOD
 from cod_harness.messages import say
@@ -45,12 +45,15 @@ def main(words: Sequence[str]) -> int:
 
     from cod_harness.documents.writing import json_text, write_record
     from cod_harness.evaluation.ablation import ablate_ladder
-    from cod_harness.ladder.files import write_whole
+    from cod_harness.ladder.files import check_file, check_folder, write_whole
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.report.text.ablation_table import ablation_table
 
     ladder = read_ladder(asked.ladder)
+    check_file(asked.json)
+    if not asked.json and (beside := output_folder(asked.paths)):
+        check_folder(beside)
     ablation = ablate_ladder(
         read_passrates(asked.paths, ladder),
         ladder,
@@ -62,12 +65,12 @@ def main(words: Sequence[str]) -> int:
     if asked.json == "-":
         sys.stdout.write(json_text(ablation))
         return 0
-    print(ablation_table(ablation, asked.by_task))
     written = None
     if asked.json:
         written = write_whole(asked.json, json_text(ablation))
-    elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
-        written = write_record(ablation, asked.paths[0])
+    elif folder := output_folder(asked.paths):
+        written = write_record(ablation, folder)
+    print(ablation_table(ablation, asked.by_task))
     for note in ablation.settings.notes:
         say(note)
     if written:

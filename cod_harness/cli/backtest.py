@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
-from pathlib import Path
 
 from cod_harness.arguments import (
     ArgumentParser,
@@ -13,6 +12,7 @@ from cod_harness.arguments import (
     add_json,
     add_sources,
     names,
+    output_folder,
     share,
     whole,
 )
@@ -78,7 +78,7 @@ def main(words: Sequence[str]) -> int:
 
     from cod_harness.documents.writing import json_text, write_record
     from cod_harness.evaluation.backtest import BacktestOptions, backtest_ladder
-    from cod_harness.ladder.files import write_whole
+    from cod_harness.ladder.files import check_file, check_folder, write_whole
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.progress import progress_bar
@@ -90,6 +90,9 @@ def main(words: Sequence[str]) -> int:
         if name not in BY:
             raise InputError(f"--by {name}: there are {' and '.join(BY)}")
     ladder = read_ladder(asked.ladder)
+    check_file(asked.json)
+    if not asked.json and (beside := output_folder(asked.paths)):
+        check_folder(beside)
     with progress_bar("backtest", "fit") as progress:
         backtest = backtest_ladder(
             read_passrates(asked.paths, ladder),
@@ -107,13 +110,13 @@ def main(words: Sequence[str]) -> int:
     if asked.json == "-":
         sys.stdout.write(json_text(backtest))
         return 0
-    print(backtest_table(backtest, by))
     written = drawn = None
     if asked.json:
         written = write_whole(asked.json, json_text(backtest))
-    elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
-        written = write_record(backtest, asked.paths[0])
-        drawn = page_beside(backtest, Path(asked.paths[0]))
+    elif folder := output_folder(asked.paths):
+        written = write_record(backtest, folder)
+        drawn = page_beside(backtest, folder)
+    print(backtest_table(backtest, by))
     for note in backtest.settings.notes:
         say(note)
     if written:

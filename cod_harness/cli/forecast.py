@@ -14,6 +14,7 @@ from cod_harness.arguments import (
     add_json,
     add_sources,
     names,
+    output_folder,
     parsed,
     share,
 )
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from cod_harness.ladder.manifest import Ladder
 
 _RANGE = 10  # amounts in a range of compute, unless told
+_WHAT_IF = "cod_whatif_"
 
 
 def main(words: Sequence[str]) -> int:
@@ -71,7 +73,7 @@ def main(words: Sequence[str]) -> int:
     from cod_harness.evaluation.checkpoints import read_checkpoints
     from cod_harness.evaluation.forecasts import ForecastOptions, forecast_ladder
     from cod_harness.evaluation.transfer import SavedClusters
-    from cod_harness.ladder.files import date_stamp, write_whole
+    from cod_harness.ladder.files import check_file, check_folder, write_whole
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.progress import progress_bar
@@ -80,6 +82,10 @@ def main(words: Sequence[str]) -> int:
     from cod_harness.report.text.terminal import print_forecast
 
     ladder = read_ladder(asked.ladder)
+    check_file(asked.json)
+    check_file(asked.save_clusters)
+    if not asked.json and (beside := output_folder(asked.paths)):
+        check_folder(beside)
     rates = read_passrates(asked.paths, ladder)
     if asked.tasks:
         rates = rates.only(names(asked.tasks))
@@ -104,22 +110,21 @@ def main(words: Sequence[str]) -> int:
     if asked.json == "-":
         sys.stdout.write(json_text(made.record))
         return 0
-    ranged = asked.observed or ":" in (asked.compute or "")
-    if ranged:
-        print(curve_table(made.record.forecasts))
-    else:
-        print_forecast(made.record.forecasts)
+    # Files before words: whatever becomes of the terminal, they are there.
     written = drawn = None
     if asked.json:
         written = write_whole(Path(asked.json), json_text(made.with_curves()))
-    elif len(asked.paths) == 1 and Path(asked.paths[0]).is_dir():
-        folder, record = Path(asked.paths[0]), made.with_curves()
+    elif folder := output_folder(asked.paths):
+        record = made.with_curves()
         if asked.compute or asked.tasks:  # never taken for the ladder's forecast later
-            name = folder / f"cod_whatif_{date_stamp()}.json"
-            written = write_whole(name, json_text(record))
+            written = write_record(record, folder, _WHAT_IF)
         else:
             written = write_record(record, folder)
             drawn = page_beside(record, folder)
+    if asked.observed or ":" in (asked.compute or ""):
+        print(curve_table(made.record.forecasts))
+    else:
+        print_forecast(made.record.forecasts)
     for note in made.record.settings.notes:
         say(note)
     if written:

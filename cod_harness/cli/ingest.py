@@ -90,15 +90,16 @@ def main(words: Sequence[str]) -> int:
     from cod_harness.harness.capture.flags import metric_choice
     from cod_harness.harness.ingest.ingest import ingest
     from cod_harness.harness.scoring import programs, sandbox
-    from cod_harness.ladder.files import date_stamp
+    from cod_harness.ladder.files import check_file, check_folder
     from cod_harness.ladder.foreign_table import TableColumns
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.messages import say
 
     ladder = read_ladder(asked.ladder)
-    path = Path(asked.output or f"cod_passrates_{date_stamp()}.parquet")
-    if path.exists():  # said before an hour of reading, not after it
-        raise InputError(f"{path}: exists already; name another file or move it away")
+    if asked.output:  # what cannot be written is said before an hour of reading, not after it
+        check_file(asked.output)
+    else:
+        check_folder(Path())
     folders = [Path(folder) for folder in asked.include_path]
     for folder in folders:
         if not folder.is_dir():
@@ -118,7 +119,10 @@ def main(words: Sequence[str]) -> int:
         allow_mismatch=asked.allow_mismatch,
         processes=whole("--jobs", asked.jobs) if asked.jobs else None,
     )
-    rates.write(path, ladder=ladder.name)
+    if asked.output:
+        path = rates.write(asked.output, ladder=ladder.name)
+    else:
+        path = rates.write_dated(Path(), ladder=ladder.name)
     for note in rates.notes:
         say(note)
     print(

@@ -28,6 +28,7 @@ from cod_harness.harness.campaign.progress import ending, last_words
 from cod_harness.harness.campaign.records import words
 from cod_harness.harness.campaign.slurm import sbatch_options
 from cod_harness.harness.capture import flags
+from cod_harness.ladder.files import check_folder
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.read_ladder import read_ladder
 from cod_harness.messages import say
@@ -230,6 +231,7 @@ def asked(argv: Sequence[str]) -> tuple[argparse.Namespace, Campaign, Room]:
     # Wrong flags of ours are found here, not in every child.
     options, _ = flags.take(["--cod", str(path), *rest])
     output = Path(known.output_path)
+    check_folder(output)
     extra = dict(cluster.ray) | ({"address": known.ray_address} if known.ray_address else {})
     room = Room(output / JOB_FOLDER, jobs, cluster.setup, extra)
     parts = 0 if shards == "auto" else _at_least_one("--shards", shards, "shards")

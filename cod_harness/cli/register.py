@@ -30,12 +30,12 @@ def main(words: Sequence[str]) -> int:
     asked = parser.parse_args(words)
 
     from cod_harness.documents import register
-    from cod_harness.documents.reading import found, read_document
+    from cod_harness.documents.reading import found, read_document, targets_of
     from cod_harness.evaluation.records.forecast import Forecasts
 
-    read = read_document(asked.document, Forecasts)
-    targets = ", ".join(sorted({one.target for one in read.record.forecasts}))
-    say(f"registering {found(asked.document)}: forecasts for {targets}")
+    document = found(asked.document)
+    read = read_document(document, Forecasts)
+    say(f"registering {document}: forecasts for {targets_of(read.record)}")
     path = Path(asked.register or register.DEFAULT_REGISTER)
     body = register.registered(read)
     if not asked.again and path.exists() and path.stat().st_size:

@@ -38,15 +38,25 @@ def main(words: Sequence[str]) -> int:
         nargs="+",
         help="show texts of example questions, out of lm-eval's samples_*.jsonl (files, folders)",
     )
+    parser.add_argument(
+        "--plan", metavar="PLAN.json", help="show what to measure next, by `plan --json`"
+    )
     asked = parser.parse_args(words)
 
-    from cod_harness.documents.reading import found, read_document
+    from cod_harness.documents.reading import found, read_document, targets_of
     from cod_harness.evaluation.records.forecast import Forecasts
-    from cod_harness.ladder.files import write_whole
+    from cod_harness.evaluation.records.plan import Plan
+    from cod_harness.ladder.files import check_file, check_folder, write_whole
 
-    document = read_document(asked.document).record
-    if Path(asked.document).is_dir():
-        say(f"the newest forecast there: {found(asked.document)}")
+    path = found(asked.document)
+    document = read_document(path).record
+    if isinstance(document, Forecasts):
+        say(f"reporting {path}: forecasts for {targets_of(document)}")
+    for file in (asked.output, asked.markdown):
+        check_file(file)
+    beside = [] if asked.output or asked.markdown else [path.parent]
+    for folder in filter(None, (*beside, asked.png, asked.svg)):
+        check_folder(folder)
     if asked.markdown:
         from cod_harness.report.text.markdown import markdown
 
@@ -57,8 +67,7 @@ def main(words: Sequence[str]) -> int:
         else:
             _told(write_whole(asked.markdown, markdown(document)))
     for kind in ("png", "svg"):
-        folder = getattr(asked, kind)
-        if folder:
+        if folder := getattr(asked, kind):
             from cod_harness.report.charts.files import write_charts
 
             count = len(write_charts(document, folder, kind))
@@ -75,10 +84,15 @@ def main(words: Sequence[str]) -> int:
         if not isinstance(document, Forecasts):
             raise _no_forecast("--with-questions", asked.document)
         texts = question_texts(document, asked.with_questions)
+    plan = None
+    if asked.plan:
+        if not isinstance(document, Forecasts):
+            raise _no_forecast("--plan", asked.document)
+        plan = read_document(asked.plan, Plan).record
     if asked.output:
-        _told(write_whole(asked.output, page(document, texts)))
+        _told(write_whole(asked.output, page(document, texts, plan)))
     else:
-        _told(write_page(document, found(asked.document).parent, texts))
+        _told(write_page(document, path.parent, texts, plan))
     return 0
 
 

@@ -48,13 +48,37 @@ def main(argv: Sequence[str]) -> int:
         if capture.started or not isinstance(error, (ValueError, KeyError, OSError, ImportError)):
             return told(error, "cod-harness run")
         what = " ".join(str(error).split()) or type(error).__name__
-        print(f"cod-harness: lm_eval refuses the run: {what}", file=sys.stderr)
+        remedy = _remedy(error, rest)
+        print(f"cod-harness: lm_eval refuses the run: {what}{remedy}", file=sys.stderr)
         return 2
     return capture.finish()
 
 
+# What a model of the harness needs beyond the harness itself, by the beginning of its name.
+_EXTRAS = {
+    "hf": "cod-harness[hf]",
+    "local-": "cod-harness[api]",
+    "openai-": "cod-harness[api]",
+    "anthropic": "cod-harness[api]",
+    "vllm": "lm_eval[vllm]",
+    "sglang": "sglang",
+    "gguf": "cod-harness[api]",
+}
+
+
+def _remedy(error: Exception, rest: Sequence[str]) -> str:
+    """The line that installs what a model lacks; empty where that is not what is wrong."""
+    missing = isinstance(error, ImportError) or "pip install" in str(error)
+    if not missing:
+        return ""
+    model = flags.request_of(rest, None, {})["model"]
+    name = next((word for word in model if "=" not in word), "hf")
+    extra = next((extra for start, extra in _EXTRAS.items() if name.startswith(start)), None)
+    return f"; pip install '{extra}'" if extra else ""
+
+
 def _check_output(rest: Sequence[str]) -> None:
-    """Said before a model is asked anything: without a folder all pass rates would be lost."""
+    """Said before the harness reads its tasks; what a `--config` says is known later."""
     given = {word.partition("=")[0] for word in rest}
     if not given & {"--output_path", "-o", "--config", "-C"}:
         raise InputError("--output_path is missing: name the folder that pass rates go to")

@@ -41,11 +41,14 @@ def main(words: Sequence[str]) -> int:
     from cod_harness.documents.writing import json_text
     from cod_harness.evaluation.records.base import provenance
     from cod_harness.evaluation.records.score import Scores
-    from cod_harness.ladder.files import write_whole
+    from cod_harness.ladder.files import check_file, write_whole
     from cod_harness.report.text.score_table import score_table
 
+    check_file(asked.json)
     entries = register.read_register(asked.register, asked.expect)
-    rows, notes = score.score_rows(entries, read_results(asked.results), asked.target)
+    results, left_out = read_results(asked.results)
+    rows, notes = score.score_rows(entries, results, asked.target)
+    notes = [*left_out, *notes]
     if not rows:
         raise InputError(
             f"{asked.register}: nothing to score"
@@ -66,11 +69,12 @@ def main(words: Sequence[str]) -> int:
     if asked.json == "-":
         sys.stdout.write(json_text(scores))
         return 0
+    written = write_whole(asked.json, json_text(scores)) if asked.json else None
     print(score_table(scores))
     for note in notes:
         say(note)
-    if asked.json:
-        say(f"scores written to {write_whole(asked.json, json_text(scores))}")
+    if written:
+        say(f"scores written to {written}")
     if recorded:
         say(f"scores are entry {recorded.number} of {asked.register}: {recorded.hash}")
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cod_harness.arguments import ArgumentParser, add_json
 from cod_harness.harness.campaign.standing import Row, Standing, standing
-from cod_harness.ladder.files import write_whole
+from cod_harness.ladder.files import check_file, write_whole
 from cod_harness.report.text.grid import grid, terminal_width
 
 
@@ -29,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Show where everything is. argv: the arguments after the word `status`."""
     asked = parser().parse_args(argv)
+    check_file(asked.json)
     found = standing(Path(asked.output))
     text = json.dumps(found.document(), indent=2, ensure_ascii=False) + "\n"
     if asked.json == "-":

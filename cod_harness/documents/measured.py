@@ -10,9 +10,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from cod_harness.documents.reading import read_json
 from cod_harness.documents.register import RegisteredTask
 from cod_harness.errors import InputError
+from cod_harness.ladder.logs.results_file import read_results_file
 
 _REMEDY = "name a results_*.json that lm-eval wrote, or its folder"
 _SAMPLING = ("do_sample", "temperature", "top_p")
@@ -30,10 +30,8 @@ class Results:
     @property
     def model(self) -> str | None:
         """The ladder entry that was measured, if the run was captured."""
-        captured = self.content.get("cod")
-        return (
-            str(captured["rung"]) if isinstance(captured, Mapping) and "rung" in captured else None
-        )
+        captured = self.content.get("cod") or {}
+        return str(captured["rung"]) if "rung" in captured else None
 
 
 @dataclass(frozen=True)
@@ -46,11 +44,14 @@ class Measured:
     differs: str
 
 
-def read_results(paths: Sequence[str | Path]) -> list[Results]:
+def read_results(paths: Sequence[str | Path]) -> tuple[list[Results], list[str]]:
     """The results files among some paths, oldest first; folders are searched.
 
+    Returns:
+        The files, and for each that is none, and is left out, what is wrong with it.
+
     Raises:
-        InputError: a path is missing, is no results file, or holds none.
+        InputError: a path is missing, or none of the files is a results file.
     """
     files: dict[Path, None] = {}
     for path in map(Path, paths):
@@ -61,9 +62,18 @@ def read_results(paths: Sequence[str | Path]) -> list[Results]:
             files |= dict.fromkeys(inside)
         else:
             files[path] = None
-    read = [_results(path) for path in files]
+    read, problems = [], []
+    for path in files:
+        try:
+            read.append(_results(path))
+        except InputError as problem:
+            problems.append(str(problem))
+    if not read:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise InputError(f"{problems[0]}{more}")
     never = datetime.min.replace(tzinfo=timezone.utc)
-    return sorted(read, key=lambda one: (one.date or never, str(one.path)))
+    left = [f"left out: {problem}" for problem in problems]
+    return sorted(read, key=lambda one: (one.date or never, str(one.path))), left
 
 
 def measured(results: Results, task: str, about: RegisteredTask) -> Measured | str:
@@ -75,7 +85,7 @@ def measured(results: Results, task: str, about: RegisteredTask) -> Measured | s
         about: what the register says of the forecast's task (metric, filter, samples, ...).
     """
     scores = results.content["results"].get(task)
-    if not isinstance(scores, Mapping):
+    if scores is None:
         return f"{results.path.name}: has no results on {task}"
     key = f"{about.metric},{about.filter or 'none'}"
     captured = ((results.content.get("cod") or {}).get("tasks") or {}).get(task) or {}
@@ -111,7 +121,7 @@ def _difference(results: Results, task: str, about: RegisteredTask) -> str:
     ]
     config = (content.get("configs") or {}).get(task) or {}
     wanted, used = run.get("generation_kwargs") or {}, config.get("generation_kwargs") or {}
-    if wanted and used:
+    if wanted and isinstance(used, Mapping):
         pairs += [(key, wanted.get(key), used.get(key)) for key in _SAMPLING]
     count = (content.get("n-samples") or {}).get(task) or {}
     pairs.append(("questions", about.questions, count.get("effective")))
@@ -122,8 +132,11 @@ def _difference(results: Results, task: str, about: RegisteredTask) -> str:
 
 
 def _results(path: Path) -> Results:
-    content = read_json(path, _REMEDY)
-    if not isinstance(content, dict) or not isinstance(content.get("results"), dict):
+    try:
+        content = read_results_file(path)
+    except InputError as problem:
+        raise InputError(f"{path}: {problem}; {_REMEDY}") from None
+    if "results" not in content:
         raise InputError(f"{path}: has no `results`; {_REMEDY}")
     seconds = content.get("date")
     date = None

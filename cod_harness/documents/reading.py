@@ -16,10 +16,13 @@ from cod_harness.errors import InputError
 from cod_harness.evaluation.records.backtest import Backtest
 from cod_harness.evaluation.records.base import Record, schema_name
 from cod_harness.evaluation.records.forecast import Forecasts
+from cod_harness.evaluation.records.plan import Plan
+from cod_harness.ladder.files import newest_of
 
 _WRITTEN_BY: dict[type[Record], str] = {
     Forecasts: "cod-harness forecast",
     Backtest: "cod-harness backtest",
+    Plan: "cod-harness plan",
 }
 
 
@@ -43,7 +46,7 @@ def read_document(path: str | os.PathLike[str], kind: type[R]) -> Read[R]: ...
 
 
 def read_document(path: str | os.PathLike[str], kind: type[Record] | None = None) -> Read[Any]:
-    """The document in a file; of a folder, the newest forecast in it.
+    """The document in a file; of a folder, the newest forecast in it (see `found`).
 
     Args:
         path: the JSON file, or an output folder.
@@ -53,7 +56,7 @@ def read_document(path: str | os.PathLike[str], kind: type[Record] | None = None
         InputError: no such file, no JSON, or no such document.
     """
     path = found(path)
-    kinds = [kind] if kind else list(_WRITTEN_BY)
+    kinds: list[type[Record]] = [kind] if kind else [Forecasts, Backtest]
     by_name = {schema_name(kind): kind for kind in kinds}
     wanted = " or ".join(f"`{_WRITTEN_BY[kind]} --json`" for kind in kinds)
     content = read_json(path, f"name a file written by {wanted}")
@@ -70,17 +73,60 @@ def read_document(path: str | os.PathLike[str], kind: type[Record] | None = None
 
 
 def found(path: str | os.PathLike[str]) -> Path:
-    """The file itself, or the newest forecast of a folder."""
+    """The file itself, or the newest forecast of a folder.
+
+    Raises InputError where a folder has none, or where another one in it is of another ladder or
+    other targets than the newest: which of them is meant only the user knows.
+    """
     path = Path(path)
     if not path.is_dir():
         return path
     prefix = PREFIXES[Forecasts]
-    inside = sorted(path.glob(f"{prefix}*.json"))
+    inside = newest_of(path, prefix, ".json")
     if not inside:
         raise InputError(
             f"{path}: no {prefix}*.json in this folder; `cod-harness forecast` writes one"
         )
+    newest = _about(inside[-1])
+    for other in inside[:-1]:
+        said = _about(other)
+        if newest and said and said != newest:
+            raise InputError(
+                f"{path}: holds forecasts of different things, {other.name} ({said}) and "
+                f"{inside[-1].name} ({newest}); name the file that is meant"
+            )
     return inside[-1]
+
+
+def _about(path: Path) -> str:
+    """Ladder and targets of a forecast; empty where the file cannot be read as one."""
+    try:
+        about = msgspec.json.decode(path.read_bytes(), type=_About)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
+    return f"{about.ladder.name}: {targets_of(about)}"
+
+
+class _Ladder(msgspec.Struct):
+    name: str
+
+
+class _Target(msgspec.Struct):
+    target: str
+    compute: float
+
+
+class _About(msgspec.Struct):
+    """The part of a forecast that tells what it is of: a folder may hold many large ones."""
+
+    ladder: _Ladder
+    forecasts: list[_Target]
+
+
+def targets_of(of: Forecasts | _About) -> str:
+    """The targets of a forecast, with the compute each is forecast at."""
+    pairs = dict.fromkeys((one.target, one.compute) for one in of.forecasts)
+    return ", ".join(f"{target} at {compute:.3g} FLOP" for target, compute in pairs)
 
 
 def read_json(path: Path, remedy: str) -> Any:

@@ -15,9 +15,10 @@ from cod_harness.evaluation.records.ablation import Ablation
 from cod_harness.evaluation.records.backtest import Backtest
 from cod_harness.evaluation.records.base import Record, schema_name
 from cod_harness.evaluation.records.forecast import Forecasts
+from cod_harness.evaluation.records.plan import Plan
 from cod_harness.evaluation.records.score import Scores
 
-DOCUMENTS: tuple[type[Record], ...] = (Forecasts, Backtest, Ablation, Scores)
+DOCUMENTS: tuple[type[Record], ...] = (Forecasts, Backtest, Ablation, Scores, Plan)
 
 
 def schema(kind: type[Record]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from cod_harness.evaluation.records.ablation import Ablation
 from cod_harness.evaluation.records.backtest import Backtest
 from cod_harness.evaluation.records.base import Record
 from cod_harness.evaluation.records.forecast import Forecasts
-from cod_harness.ladder.files import date_stamp, write_whole
+from cod_harness.ladder.files import write_dated
 
 # How the file of a record is called, before its date.
 PREFIXES: dict[type[Record], str] = {
@@ -31,11 +31,15 @@ def plain(record: Record) -> dict[str, Any]:
 
 def json_text(record: Record) -> str:
     """A record as JSON text, ending in a newline."""
-    return json.dumps(plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # A path need not be text: what of it is none becomes `?`.
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def write_record(record: Record, folder: str | os.PathLike[str]) -> Path:
+def write_record(record: Record, folder: str | os.PathLike[str], prefix: str = "") -> Path:
     """Write a record into a folder as `<prefix><date>.json`, whole or not at all.
+
+    prefix: another than that of its kind.
 
     Returns:
         The path of the file.
@@ -43,5 +47,5 @@ def write_record(record: Record, folder: str | os.PathLike[str]) -> Path:
     Raises:
         InputError: the folder cannot be written.
     """
-    name = f"{PREFIXES[type(record)]}{date_stamp()}.json"
-    return write_whole(Path(folder) / name, json_text(record))
+    folder = Path(folder)
+    return write_dated(folder, prefix or PREFIXES[type(record)], ".json", json_text(record), folder)

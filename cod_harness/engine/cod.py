@@ -5,6 +5,7 @@ The pipeline of the paper, top to bottom: features, cluster, fit, select, extrap
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ from cod_harness.engine.views.irt import Abilities, benchmark_abilities
 from cod_harness.engine.views.pooling import View, clusters_view, parts, pooled, trend_view
 from cod_harness.engine.views.reach import emergence, reach, recent_misses
 from cod_harness.engine.views.refits import Replicates, replicates
-from cod_harness.engine.views.trend import Siblings, benchmark_trend
+from cod_harness.engine.views.trend import LadderTrend, Siblings, benchmark_trend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,6 +186,43 @@ class COD(Recipe):
         found["trend"] = self._trend_view(compute, level)
         return found
 
+    def interval(self, compute: float, level: float = LEVEL) -> tuple[float, float, float]:
+        """Low end, middle and high end at ``compute`` FLOP, blind or not; only with a trend."""
+        return self._holding_the_last(compute, *pooled(self.views(compute, level)))
+
+    @property
+    def ladder_trend(self) -> tuple[LadderTrend, int]:
+        """The trend of the ladder's benchmarks, and which of them this is; only with a trend."""
+        return self._trend, self._place_among
+
+    @property
+    def abilities(self) -> Abilities:
+        """Of the rungs, by rising compute; only with a trend."""
+        return self._abilities
+
+    def supposing(self, trend: LadderTrend) -> COD:
+        """This model had the ladder been measured as in ``trend``, the clusters as they are.
+
+        trend, by `LadderTrend.supposing` from `ladder_trend`.  A rung that stands in it as it was
+        measured keeps its accuracy.  The result answers `views` and `interval` alone.
+        """
+        if not self._silent and self.n_replicates > 0:
+            self._draws(self._last)  # from the rungs as they are, not as supposed
+        place = self._place_among
+        known = replace(self._abilities, values=trend.values[place], variance=trend.variance[place])
+        before = dict(zip(self._abilities.values, self._accuracy, strict=True))
+        other = copy(self)
+        other._trend, other._abilities = trend, known
+        other._last = float(np.exp(trend.x[-1]))
+        other._accuracy = np.array(
+            [
+                before.get(value, supposed)
+                for value, supposed in zip(known.values, known.accuracy(known.values), strict=True)
+            ]
+        )
+        other._error = np.sqrt(known.variance) * known.slope(known.values)
+        return other
+
     # The steps, by their names in the paper.
 
     def _cluster(self, rows: Floats, zero: Bools) -> Ints:
@@ -279,6 +317,7 @@ class COD(Recipe):
         self._abilities: Abilities = benchmark_abilities(ladder)
         others = None if siblings is None else siblings.ordered(ladder.rung_order)
         known = self._abilities
+        self._last = float(ladder.compute[-1])
         self._trend, self._place_among = benchmark_trend(
             np.log(ladder.compute), known.values, known.variance, others, losses
         )
@@ -292,7 +331,7 @@ class COD(Recipe):
         spread = self._trend.spread(place, float(np.log(compute)))
         # What is measured of the target has the noise of drawing answers too.
         spread = replace(spread, variances=spread.variances + known.variance[-1])
-        distance = float(np.log(compute / self._ladder.compute[-1]))
+        distance = float(np.log(compute / self._last))
         low_share, high_share = reach(self._trend.misses, place, distance, level)
         one_sd = 0.5 * (1.0 - settings.ONE_SD)
         shares = np.array([low_share, one_sd, 0.5, 1.0 - one_sd, high_share])
@@ -310,8 +349,7 @@ class COD(Recipe):
         measured, go away from it."""
         views = self.views(compute, level)
         low, mean, high = self._holding_the_last(compute, *pooled(views))
-        usual = pooled(self.views(compute, LEVEL))
-        usual = self._holding_the_last(compute, *usual)
+        usual = self.interval(compute, LEVEL)
         blind = blind_interval(usual[0], usual[2])
         if blind:
             return abstention(blind, subset, compute, level)
@@ -323,7 +361,7 @@ class COD(Recipe):
         self, compute: float, low: float, mean: float, high: float
     ) -> tuple[float, float, float]:
         last = float(self._accuracy[-1])
-        if compute > self._ladder.compute[-1]:
+        if compute > self._last:
             if not measured_rise(self._accuracy, self._error):
                 low = min(low, last)
             if not measured_decline(self._accuracy, self._error):

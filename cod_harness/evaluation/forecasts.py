@@ -43,7 +43,8 @@ from cod_harness.evaluation.records.forecast import (
 from cod_harness.evaluation.siblings import beside_each_other
 from cod_harness.evaluation.targets import Target, chosen_targets
 from cod_harness.evaluation.transfer import SavedClusters, document_hashes
-from cod_harness.ladder.compare import differences, refuse_serious
+from cod_harness.ladder.compare import clones, differences, refuse_serious
+from cod_harness.ladder.groups import groups_of
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 
@@ -189,6 +190,11 @@ def forecast_ladder(
             clusters_from=None if clusters is None else str(clusters.path or "memory"),
             notes=tuple(dict.fromkeys(notes)),
             tasks=_task_settings(rates),
+            groups={
+                name: tuple(tasks)
+                for name, tasks in groups_of(rates.settings).items()
+                if name in rates.tasks
+            },
             rates_hash=rates_hash(rates),
             command=None if command is None else tuple(command),
         ),
@@ -214,10 +220,10 @@ def check_level(level: float) -> None:
 
 
 def mismatches(rates: PassRates, allowed: bool) -> list[str]:
-    """What differs between runs that should have been alike, in sentences; if not allowed, raises
-    InputError with the first."""
+    """What differs between runs that should have been alike, and samples that are copies, in
+    sentences; if a difference is not allowed, raises InputError with the first."""
     serious = refuse_serious(differences(rates), allowed, "run them alike or give")
-    return [str(found) for found in serious]
+    return [*clones(rates), *map(str, serious)]
 
 
 class _Bench:

@@ -5,7 +5,6 @@ They know neither questions nor repeats, so that they serve forecasts of a bench
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from cod_harness.errors import InputError
+from cod_harness.ladder.logs.results_file import read_results_file
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.newest import newest
 from cod_harness.ladder.rate_table import read_columns
@@ -205,12 +205,10 @@ def _files(paths: Iterable[Path]) -> list[Path]:
 
 def _content(path: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; {_REMEDY}") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error}); {_REMEDY}") from None
-    if not isinstance(content, dict) or not isinstance(content.get("results"), dict):
+        content = read_results_file(path)
+    except InputError as problem:
+        raise InputError(f"{path}: {problem}; {_REMEDY}") from None
+    if "results" not in content:
         raise InputError(f"{path}: has no `results`; {_REMEDY}")
     return content
 

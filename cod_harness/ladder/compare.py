@@ -13,7 +13,7 @@ import pandas as pd
 
 from cod_harness.errors import InputError
 from cod_harness.ladder.passrates import PassRates
-from cod_harness.ladder.store import Settings
+from cod_harness.ladder.store import COPIES, Settings
 
 # "settings" and "content" make runs incomparable; "missing" questions can be left out.
 Kind = Literal["settings", "content", "missing"]
@@ -170,6 +170,20 @@ def differences(rates: PassRates) -> list[Difference]:
     hashed = set(pd.unique(rates.frame["task"][rates.frame["prompt_hash"] != ""])) | told
     kept = [found for found in settings if found.kind == "settings" or found.task not in hashed]
     return kept + questions
+
+
+def clones(rates: PassRates) -> list[str]:
+    """Tasks whose samples are copies of one, a sentence each: they count as one sample."""
+    found: dict[str, list[str]] = {}
+    for run in rates.settings:
+        for task, about in (run.get("tasks") or {}).items():
+            if float(about.get("identical_share") or 0.0) >= COPIES:
+                found.setdefault(task, []).append(str(run.get("rung") or "?"))
+    return [
+        f"{task}: on {_listed(list(dict.fromkeys(models)))} all samples of a question are the "
+        "same, as from one seed or a cache: they count as one sample"
+        for task, models in found.items()
+    ]
 
 
 def refuse_serious(found: Sequence[Difference], allowed: bool, remedy: str) -> list[Difference]:

@@ -7,7 +7,7 @@ score, is none here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -34,7 +34,7 @@ def pooled_groups(results: Mapping[str, Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for group in members:
         tasks = _tasks(group, members, ())
-        sizes = [float((counts.get(task) or {}).get("effective") or 0) for task in tasks]
+        sizes = [_size((counts.get(task) or {}).get("effective")) for task in tasks]
         if len(tasks) > 1 and all(sizes) and _is_mean(scores, group, tasks, sizes):
             found[group] = tasks
     return found
@@ -45,6 +45,10 @@ def _tasks(name: str, members: Mapping[str, Sequence[str]], above: tuple[str, ..
         return [name]
     parts = [_tasks(member, members, (*above, name)) for member in members[name]]
     return list(dict.fromkeys(task for part in parts for task in part))
+
+
+def _size(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) and 0 < value < float("inf") else 0.0
 
 
 def _is_mean(
@@ -64,16 +68,22 @@ def _is_mean(
     return compared > 0
 
 
+def groups_of(runs: Iterable[Settings]) -> dict[str, list[str]]:
+    """Group -> tasks, as the runs name them under "pooled"; the first run that names one counts."""
+    groups: dict[str, list[str]] = {}
+    for run in runs:
+        for name, tasks in (run.get("pooled") or {}).items():
+            groups.setdefault(str(name), list(tasks))
+    return groups
+
+
 def with_groups(frame: pd.DataFrame, runs: Sequence[Settings]) -> pd.DataFrame:
     """The table with rows for every group that the runs name under "pooled".
 
     A model counts for a group once it was measured on all of its tasks. Questions are called
     `task/question`.
     """
-    groups: dict[str, list[str]] = {}
-    for run in runs:
-        for name, tasks in (run.get("pooled") or {}).items():
-            groups.setdefault(str(name), list(tasks))
+    groups = groups_of(runs)
     known = set(pd.unique(frame["task"]))
     frames = [frame]
     for name, tasks in sorted(groups.items()):

@@ -15,7 +15,7 @@ import pandas as pd
 
 from cod_harness.errors import InputError
 from cod_harness.ladder.rate_table import checked
-from cod_harness.ladder.store import Settings, write_passrates
+from cod_harness.ladder.store import Settings, write_capture, write_passrates
 
 Floats = npt.NDArray[np.float64]
 
@@ -254,6 +254,11 @@ class PassRates:
     def write(self, path: str | os.PathLike[str], **settings: Any) -> Path:
         """Write a store file of all rows and runs; `settings` are added to its metadata."""
         return write_passrates(path, self.frame, {**settings, "runs": list(self.settings)})
+
+    def write_dated(self, folder: str | os.PathLike[str], **settings: Any) -> Path:
+        """The same as `cod_passrates_<date>.parquet` in a folder."""
+        runs = {**settings, "runs": list(self.settings)}
+        return write_capture(folder, self.frame, runs, Path(folder))
 
     def _known(self, task: str) -> None:
         if task not in self._rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,15 @@ from typing import Any
 import pandas as pd
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.files import date_stamp, file_date, passrate_files, write_whole
+from cod_harness.ladder.files import (
+    PASSRATES_PREFIX,
+    PASSRATES_SUFFIX,
+    date_stamp,
+    file_date,
+    passrate_files,
+    write_dated,
+    write_whole,
+)
 from cod_harness.ladder.newest import Replaced, newest
 from cod_harness.ladder.rate_table import COLUMNS, checked, read_parquet, unreadable_parquet
 
@@ -132,6 +140,24 @@ def write_passrates(
         InputError: the table is wrong, the file exists, or it cannot be written.
         TypeError: the settings are not JSON.
     """
+    return write_whole(path, _written(frame, settings, str(path)))
+
+
+def write_capture(
+    folder: str | os.PathLike[str], frame: pd.DataFrame, settings: Mapping[str, Any], among: Path
+) -> Path:
+    """Write pass rates to `cod_passrates_<date>.parquet` in a folder, later than those in `among`.
+
+    Otherwise as `write_passrates`.
+    """
+    content = _written(frame, settings, str(folder))
+    return write_dated(folder, PASSRATES_PREFIX, PASSRATES_SUFFIX, content, among)
+
+
+def _written(
+    frame: pd.DataFrame, settings: Mapping[str, Any], where: str
+) -> Callable[[Path], object]:
+    """What writes a store to a path."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -143,7 +169,7 @@ def write_passrates(
     }
     text = json.dumps({**settings, "schema": SCHEMA}, ensure_ascii=False, allow_nan=False)
     schema = pa.schema(list(types.items()), metadata={_METADATA_KEY: text.encode("utf-8")})
-    table = pa.Table.from_pandas(checked(frame, str(path)), schema=schema, preserve_index=False)
+    table = pa.Table.from_pandas(checked(frame, where), schema=schema, preserve_index=False)
     # from_pandas adds metadata of its own; only ours is part of the format.
     digest = _digest(table.to_pandas(), text.encode("utf-8"))
     table = table.replace_schema_metadata({**schema.metadata, _DIGEST_KEY: digest})
@@ -151,7 +177,7 @@ def write_passrates(
     def write(temporary: Path) -> None:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
-    return write_whole(path, write)
+    return write
 
 
 def _digest(frame: pd.DataFrame, settings: bytes) -> bytes:

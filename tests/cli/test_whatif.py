@@ -50,6 +50,32 @@ def test_a_what_if_has_a_name_of_its_own(
     assert str(forecast) in told and "forecasts for big" in told
 
 
+def test_two_that_differ_are_not_chosen_from(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, ladder = tmp_path / "out", tmp_path / "l.yaml"
+    assert main(words) == 0 and main(words) == 0  # the same again, of which the newest counts
+    capsys.readouterr()
+    assert main(["report", str(out), "--markdown", str(tmp_path / "m.md")]) == 0
+    newest = max(out.glob("cod_forecast_*.json"))
+    told = capsys.readouterr().err
+    assert str(newest) in told and "forecasts for big at 9.6e+21 FLOP" in told
+    ladder.write_text(ladder.read_text().replace("name: big", "name: other"))
+    assert main(words) == 0
+    for command in ("report", "register"):
+        capsys.readouterr()
+        assert main([command, str(out)]) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1 and "big at" in told and "other at" in told
+        assert (
+            main(
+                [command, str(newest), *(["-r", str(tmp_path / "r")][: 2 * (command != "report")])]
+            )
+            == 0
+        )
+    assert "big at" in capsys.readouterr().err
+
+
 def test_below_the_smallest_rung_is_one_line(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,27 +33,20 @@ class RayNodes:
         # workers'.
         self.address = f"127.0.0.2:{_port()}"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._lines: dict[str, tuple[str, tuple[str, ...], int]] = {}
 
     def start(self) -> None:
         """Start the head, then two nodes, and wait until all three are there."""
         port = self.address.split(":")[1]
         # /tmp, since a socket's path may be 107 bytes long.
         head = ["--head", f"--port={port}", f"--temp-dir={self.folder}", "--num-gpus=0"]
-        self._node("head", "127.0.0.2", *head, "--include-dashboard=false", cpus=0)
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.2", int(port)), 1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        self.start_node("one")
-        self.start_node("two")
-        wanted = f"import ray, time; ray.init(address={self.address!r}, log_to_driver=False)\n"
-        wanted += "while sum(n['Alive'] for n in ray.nodes()) < 3: time.sleep(0.1)"
-        subprocess.run(
-            [sys.executable, "-c", wanted], env=self._environment(), check=True, timeout=120
-        )
+        head += ["--include-dashboard=false", "--no-monitor"]
+        self._node("head", "127.0.0.2", *head, cpus=0)
+        self._wait_for("head")
+        for name in ("one", "two"):
+            self.start_node(name)
+        for name in ("one", "two"):
+            self._wait_for(name)
 
     def start_node(self, name: str) -> None:
         """Start the node `one` or `two`, with two processors and one pretended GPU."""
@@ -78,10 +71,27 @@ class RayNodes:
             process.kill()
             process.wait()
 
+    def _wait_for(self, name: str) -> None:
+        """Until a node says that it is up. On a busy machine Ray gives up after 30 s: again."""
+        for _ in range(4):
+            process = self._processes[name]
+            children: list[int] = []
+            while process.poll() is None:
+                if b"Ray runtime started" in (self.folder / f"{name}.out").read_bytes():
+                    return
+                children = _children(process.pid) or children
+                time.sleep(0.1)
+            _kill(children)
+            ip, words, cpus = self._lines[name]
+            self._node(name, ip, *words, cpus=cpus)
+        raise TimeoutError(f"Ray does not start; see {self.folder}/{name}.out")
+
     def _environment(self) -> dict[str, str]:
         return {
             **os.environ,
             "RAY_USAGE_STATS_ENABLED": "0",
+            # Ray's own 15 would starve its jobs beside other tests.
+            "RAY_worker_niceness": "0",
             # A dead node is noticed after three seconds.
             "RAY_health_check_period_ms": "1000",
             "RAY_health_check_failure_threshold": "3",
@@ -90,9 +100,11 @@ class RayNodes:
 
     def _node(self, name: str, ip: str, *words: str, cpus: int) -> None:
         line = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *words]
+        line += ["--include-log-monitor=false"]
         line += [f"--node-ip-address={ip}", f"--num-cpus={cpus}", "--disable-usage-stats"]
         line += ["--object-store-memory=100000000"]
-        with open(self.folder / f"{name}.out", "ab") as out:
+        self._lines[name] = (ip, words, cpus)
+        with open(self.folder / f"{name}.out", "wb") as out:
             self._processes[name] = subprocess.Popen(
                 line,
                 env=self._environment(),
@@ -127,6 +139,8 @@ def _port() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     nodes = RayNodes(Path(sys.argv[1]).absolute())
     nodes.start()
     print(f"--ray-address {nodes.address}", flush=True)

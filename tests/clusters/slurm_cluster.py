@@ -1,4 +1,4 @@
-"""A real SLURM on this machine alone: one slurmctld, two slurmd, no systemd, cgroups or munge.
+"""A real SLURM on this machine alone: one slurmctld, two slurmd, no systemd or munge.
 
 python tests/clusters/slurm_cluster.py FOLDER     starts it, until Ctrl-C
 """
@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -25,6 +26,12 @@ def missing() -> str:
     if absent:
         return f"no {', '.join(absent)} here: {PACKAGES}"
     return "" if os.geteuid() == 0 else "slurmd needs root"
+
+
+def unlimited() -> str:
+    """Why memory cannot be limited here; '' if it can."""
+    folder = Path("/sys/fs/cgroup/memory")
+    return "" if os.access(folder / "cgroup.procs", os.W_OK) else f"no {folder} that we may write"
 
 
 class SlurmCluster:
@@ -53,9 +60,13 @@ class SlurmCluster:
             f"SlurmctldLogFile={folder}/control.log",
             f"SlurmdLogFile={folder}/%n.log",
             "ProctrackType=proctrack/linuxproc",
-            "TaskPlugin=task/none",
+            f"TaskPlugin=task/{'none' if unlimited() else 'cgroup'}",
             "SelectType=select/cons_tres",
-            "SelectTypeParameters=CR_Core",
+            "SelectTypeParameters=CR_Core_Memory",
+            "DefMemPerCPU=250",
+            "GresTypes=gpu",
+            "PreemptType=preempt/partition_prio",
+            "PreemptMode=REQUEUE",
             # A queue for people looks less often.
             "SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=0",
             "SwitchType=switch/none",
@@ -70,12 +81,20 @@ class SlurmCluster:
             (folder / node).mkdir(parents=True)
             lines.append(
                 f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} "
-                "RealMemory=1000 State=UNKNOWN"
+                "RealMemory=1000 Gres=gpu:2 State=UNKNOWN"
             )
-        lines.append(f"PartitionName=main Nodes={','.join(self.nodes)} Default=YES State=UP")
+        everywhere = f"Nodes={','.join(self.nodes)} State=UP"
+        lines.append(f"PartitionName=main {everywhere} Default=YES PriorityTier=1")
+        lines.append(f"PartitionName=urgent {everywhere} PriorityTier=2")
         (folder / "control").mkdir()
         self.conf.write_text("\n".join(lines) + "\n")
-        (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")  # read, though not used
+        # Read in any case.
+        (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\n")
+        # Pretended: SLURM wants files of its own for each.
+        devices = [folder / f"gpu{number}" for number in range(2)]
+        for device in devices:
+            os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        (folder / "gres.conf").write_text("".join(f"Name=gpu File={path}\n" for path in devices))
 
     def start(self) -> None:
         """Start the daemons and wait until both nodes are idle."""
@@ -93,6 +112,14 @@ class SlurmCluster:
                 return
             time.sleep(0.1)
         raise TimeoutError(f"the nodes are not idle; see the logs in {self.folder}")
+
+    def forget(self) -> None:
+        """Start slurmctld anew without its state: it has never heard of any job."""
+        control = self._processes.pop("control")
+        control.terminate()
+        control.wait(20)
+        self._daemon("control", "slurmctld", "-D", "-c")
+        self.wait_for_nodes()
 
     def start_node(self, node: str) -> None:
         """Start a node's slurmd."""
@@ -179,6 +206,7 @@ if __name__ == "__main__":
     cluster = SlurmCluster(Path(sys.argv[1]).absolute())
     cluster.start()
     print(f"export SLURM_CONF={cluster.conf}", flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         signal.pause()
     except KeyboardInterrupt:

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from cluster_runs import Ladder, lines, measured, python_job, until, until_ended
 from harness_runs import captured
-from slurm_cluster import SlurmCluster
+from slurm_cluster import SlurmCluster, unlimited
 
 from cod_harness.cli import main
 from cod_harness.errors import InputError
@@ -67,8 +67,13 @@ def test_a_ladder_equals_that_of_one_machine(
     status = captured(lambda: main(["status", str(tmp_path), "--json", "-"]), tmp_path)
     document = json.loads(status.out)
     assert (document["executor"], len(document["rungs"])) == ("slurm", 8)
+    # All ended while nobody looked, and then SLURM forgot that they ever were.
+    until(lambda: not slurm.ask("squeue", "-h").strip(), 300)
+    slurm.forget()
     ran = ladder(tmp_path, *words)
     assert ran.status in (0, 2), ran.err
+    assert "already measured, skipped: 4k, 7.6k, 14.4k, 27.4k" in ran.err
+    assert len(list((tmp_path / "cod_jobs" / "slurm").iterdir())) == 1
     pd.testing.assert_frame_equal(measured(tmp_path), local, check_exact=True)
     status = captured(lambda: main(["status", str(tmp_path)]), tmp_path)
     assert "four on slurm: 8 done; complete" in status.out
@@ -203,6 +208,46 @@ def test_a_node_that_dies(slurm: SlurmCluster, tmp_path: Path) -> None:
     assert (first, second) == (node, {"cod1": "cod2", "cod2": "cod1"}[node])
 
 
+def test_preempted(slurm: SlurmCluster, tmp_path: Path) -> None:
+    """A partition that comes first takes the node away; SLURM begins the job again."""
+    code = (
+        "import os, time\nopen(HERE + '/begun', 'a').write('x\\n')\n"
+        "time.sleep(60 if len(open(HERE + '/begun').read()) < 3 else 0)"
+    )
+    executor = engine(tmp_path)
+    handed_over(executor, [python_job("aside", code, tmp_path)])
+    until(lambda: lines(tmp_path / "begun"))
+    slurm.ask("sbatch", "--partition=urgent", "--exclusive", "-N2", "-o/dev/null", "--wrap=true")
+    start_now(slurm, task(tmp_path))
+    assert until_ended(executor, 1)["aside"].status == 0
+    assert lines(tmp_path / "begun") == ["x", "x"]
+
+
+def test_out_of_memory(slurm: SlurmCluster, tmp_path: Path) -> None:
+    """A failure, named as what it is."""
+    if reason := unlimited():
+        pytest.skip(reason)
+    executor = engine(tmp_path)
+    job = python_job("large", "len(bytearray(600 * 10**6))", tmp_path)
+    handed_over(executor, [Job(**{**vars(job), "sbatch": {"mem": "100"}})])
+    ended = until_ended(executor, 1)["large"]
+    assert (ended.status, ended.fate, ended.why) == (137, "ended", "out of memory")
+
+
+def test_gpus_are_asked_for(slurm: SlurmCluster, tmp_path: Path) -> None:
+    """As many as the rung says; two jobs on one node have different ones."""
+    code = (
+        "import os, time; open(HERE + '/begun', 'a').write("
+        "os.environ['SLURMD_NODENAME'] + ' ' + os.environ['CUDA_VISIBLE_DEVICES'] + '\\n')"
+        "; time.sleep(3)"
+    )
+    executor = engine(tmp_path)
+    jobs = [python_job(str(number), code, tmp_path) for number in range(4)]
+    handed_over(executor, [Job(**{**vars(job), "gpus": 1}) for job in jobs])
+    assert {end.status for end in until_ended(executor, 4).values()} == {0}
+    assert sorted(lines(tmp_path / "begun")) == ["cod1 0", "cod1 1", "cod2 0", "cod2 1"]
+
+
 def start_now(slurm: SlurmCluster, task: str) -> None:
     """SLURM lets a requeued job wait two minutes, which a test need not."""
     until(lambda: "PENDING" in slurm.ask("squeue", "-h", "-j", task, "-o", "%T"))
@@ -215,7 +260,7 @@ def start_now(slurm: SlurmCluster, task: str) -> None:
     [
         ("--partition=nowhere", "invalid partition specified: nowhere"),
         ("--nonsense=1", "unrecognized option '--nonsense=1'"),
-        ("--gres=gpu:3", "Invalid generic resource (gres) specification"),
+        ("--gres=nothing:3", "Invalid generic resource (gres) specification"),
     ],
 )
 def test_what_slurm_refuses(

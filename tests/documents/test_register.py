@@ -242,3 +242,41 @@ def test_wrong_input(
     error = capsys.readouterr().err
     assert said in error and len(error.splitlines()) == 1
     assert len(read_register(register)) == 3
+
+
+def test_results_files_that_are_none_cost_the_others_nothing(
+    register: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = register.parent / "runs"
+    folder.mkdir()
+    good = results(folder)
+    texts = ["{", "[" * 100_000, "9" * 5000, "[]", '{"results": 3}', '{"results": {}, "date": "x"}']
+    for number, text in enumerate(texts):
+        (folder / f"results_bad{number}.json").write_text(text)
+    (folder / "results_bytes.json").write_bytes(b"\xff\xfe{}")
+    (folder / "results_loop.json").symlink_to(folder / "results_loop.json")
+    found = scored([str(register), str(folder)], capsys)
+    assert {row["results"] for row in found["rows"]} == {good.name}
+    left = [note for note in found["notes"] if note.startswith("left out")]
+    assert len(left) == len(texts) - 1 + 2  # the last of the texts is one, without scores
+
+
+@pytest.mark.parametrize("value", [None, 7, 10**400, float("nan"), "\ud800", [[1]]])
+def test_results_of_other_types(
+    value: Any, register: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever stands where: what is well stays scored, and nothing is a fault of ours."""
+    cod = {"rung": "big", "tasks": {"gsm8k": {"metric": "exact_match", "filter": "none"}}}
+    whole = {"cod": cod, "versions": {"gsm8k": 1}, "n-shot": {"gsm8k": 5}}
+    whole["configs"] = {"gsm8k": {"generation_kwargs": {"do_sample": True}}}
+    for key in (*whole, "date", "n-samples"):
+        for changed in (value, {"gsm8k": value}, {"tasks": value}, {"tasks": {"gsm8k": value}}):
+            path = results(register.parent, **{**whole, key: changed})
+            status = main(["score", str(register), str(path), "--json", "-"])
+            told = capsys.readouterr()
+            assert status in (0, 2) and "went wrong" not in told.err
+            if status == 0:
+                rows = {row["task"]: row["observed"] for row in json.loads(told.out)["rows"]}
+                assert rows["gsm8k"] == 0.66
+    path = results(register.parent, results={"gsm8k": value, "math": {"exact_match,none": 0.3}})
+    assert main(["score", str(register), str(path), "--json", "-"]) == 0

@@ -228,3 +228,29 @@ def test_a_benchmark_that_no_model_was_measured_on_says_nothing():
     beside = LadderTrend(x, np.vstack([values, gap]), np.zeros((3, 5))).spread(0, 47.0)
     means = [one.weights @ one.means for one in (without, beside)]
     assert means[1] == pytest.approx(means[0], abs=2e-3)
+
+
+def test_models_that_may_be_trained_spread_as_forecast():
+    ladder = LadderTrend(X, ladder_of(0.1, 0.1), np.full((12, 8), 0.01))
+    models = ladder.models(51.0, 4000, 0)
+    drawn = models.signal + models.noise
+    for task in (0, 5):
+        spread = ladder.spread(task, 51.0)
+        mean = spread.weights @ spread.means
+        sd = np.sqrt(spread.weights @ (spread.variances + (spread.means - mean) ** 2))
+        assert drawn[:, task].mean() == pytest.approx(mean, abs=0.1 * sd)
+        assert drawn[:, task].std() == pytest.approx(sd, rel=0.06)
+        share = (models.noise[:, task].std() / drawn[:, task].std()) ** 2
+        assert ladder.noise_share(task, 51.0) == pytest.approx(share, abs=0.05)
+    # A model that is off is off in all benchmarks, by the common part of the noise.
+    assert np.corrcoef(models.noise[:, 0], models.noise[:, 5])[0, 1] > 0.1
+
+
+def test_supposing_is_measuring():
+    values, variance = ladder_of(0.1, 0.1), np.full((12, 8), 0.01)
+    short = LadderTrend(X[:7], values[:, :7], variance[:, :7])
+    order = [7, *range(7)]  # whatever order a new rung stands in
+    long = short.supposing(X[order], values[:, order], variance[:, order])
+    whole = LadderTrend(X, values, variance)
+    assert width(long.spread(3, 52.0)) == pytest.approx(width(whole.spread(3, 52.0)))
+    np.testing.assert_allclose(long.misses.sds, whole.misses.sds)

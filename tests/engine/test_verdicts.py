@@ -39,22 +39,34 @@ LADDER = np.array([1e18, 1e19, 1e20, 1e21])
 SAID = [
     (
         because("too_few_rungs", rungs=3, names="a, b, c"),
-        "3 rungs with data (a, b, c); a forecast needs 4",
+        "too few rungs have been evaluated to forecast from; 4 are needed (3 with data: a, b, c)",
     ),
-    (because("too_few_rungs", rungs=1, names=""), "1 rung with data (none); a forecast needs 4"),
+    (
+        because("too_few_rungs", rungs=1, names=""),
+        "too few rungs have been evaluated to forecast from; 4 are needed (1 with data: none)",
+    ),
     (
         because("too_few_amounts", amounts=3, rungs=5),
-        "3 different amounts of compute among 5 rungs; a forecast needs 4",
+        "the rungs are of too few sizes to show a trend; 4 different amounts of compute are "
+        "needed (3 among 5 rungs)",
     ),
-    (because("no_common_question"), "no question was asked of every rung and anchor"),
+    (
+        because("no_common_question"),
+        "no question was asked of every rung and anchor, so nothing can be compared; ask all "
+        "of them the same questions",
+    ),
     (
         because("below_ladder", compute=1.234e17, smallest=1e18),
-        "the target (1.23e+17 FLOP) is below the smallest rung (1e+18 FLOP)",
+        "the target is smaller than the smallest rung, and no law goes backwards; a smaller "
+        "rung is needed (1.23e+17 FLOP, the smallest rung 1e+18)",
     ),
-    (because("one_question"), "one question only: there is nothing to cluster"),
+    (
+        because("one_question"),
+        "one question only: there is nothing to cluster",
+    ),
     (
         because("never_answered"),
-        "no model of the ladder ever answered a question: nothing shows when it will",
+        "no model of the ladder ever answered a question: nothing shows when a larger one will",
     ),
     (
         because("always_answered"),
@@ -62,115 +74,159 @@ SAID = [
     ),
     (
         because("standstill", before=0.2512, upper=0.255),
-        "the largest rungs do not rise (25.1 %, then 25.5 %): at chance or at a standstill, "
-        "nothing shows when it will go on",
+        "the largest rungs do not rise, and nothing shows whether or when a larger model will "
+        "(25.1 %, then 25.5 %)",
     ),
     (
         because("blind_interval", low=0.102, high=0.896),
-        "anything from 10 to 90 % fits what the rungs show",
+        "nearly any score fits what the rungs show, so a number would say nothing (from 10 to "
+        "90 %)",
     ),
     (
         because("no_losses", unknown=2, rungs=8),
-        "2 of 8 rungs have no loss: give `loss:` in the ladder file",
+        "this method forecasts from the models' losses; give `loss:` in the ladder file (2 of "
+        "8 rungs have no loss)",
     ),
     (
         because("no_losses", unknown=8, rungs=8),
-        "none of the rungs has a loss: give `loss:` in the ladder file",
+        "this method forecasts from the models' losses; give `loss:` in the ladder file (none "
+        "of the rungs has a loss)",
     ),
     (
         because("no_predictable_cluster", clusters=3),
-        "no predictable cluster: 3 found, none passes the thresholds",
+        "no group of questions rises steadily enough to be followed to a larger model (of 3 "
+        "clusters none passes the thresholds)",
     ),
     (
         because("few_predictable", share=0.06),
-        "only 6 % of the questions are predictable: nothing shows how the other 94 % go on",
+        "too few questions rise steadily to speak for all others (6 % are predictable)",
     ),
     (
         because("interpolation"),
-        "the target is inside the ladder's range: this is an interpolation",
+        "the target has no more compute than the largest rung: this fills a gap between rungs "
+        "and forecasts nothing",
     ),
     (
         because("far", beyond=123.4, span=1000.0),
-        "the ladder is short for the distance: the target has 123 times the compute of the "
-        "largest rung, the ladder spans a factor of 1e+03",
+        "the target is farther from the ladder than the ladder is long; a rung nearer to it is"
+        " needed (123 times the compute of the largest rung, the ladder spans a factor of "
+        "1e+03)",
     ),
     (
         because("short_span", span=4.3, least=8.0),
-        "the ladder spans little compute, a factor of 4.3: below 8 it shows little of where it "
-        "goes",
+        "the rungs are too close in size to show where the ladder goes; a factor of 8 is "
+        "needed (they span a factor of 4.3 in compute)",
     ),
     (
         because("few_rungs", amounts=4, least=5),
-        "4 different amounts of compute: with 5 or more the ladder can be checked against itself",
+        "the ladder is too short to be checked against itself; rungs of 5 sizes are needed (4 "
+        "different amounts of compute)",
     ),
     (
         because("may_emerge", best=0.0312, high=0.3049),
-        "the best rung scores 3.1 %: the rungs do not show when the benchmark emerges, it may "
-        "reach 30 %",
+        "the rungs hardly solve this benchmark yet, and do not show when a larger model will "
+        "(the best rung scores 3.1 %, the target may reach 30 %)",
     ),
     (
         because("below_last_rung", mean=0.01, last=0.0875),
-        "the forecast (1.0 %) is below the largest rung (8.8 %)",
+        "the target would score less than the largest rung does: trend and last rungs disagree"
+        " (1.0 %, the largest rung 8.8 %)",
     ),
     (
         because("missed_rungs", worst=0.123, rungs=3),
-        "forecast from the rungs below them, the last 3 rungs were missed by up to 12.3 points",
+        "the ladder's own last rungs would have been forecast badly from those below them (the"
+        " last 3 missed by up to 12.3 points)",
     ),
     (
         because("jumpy_ladder"),
-        "forecast from the rungs below them, the last rungs of the ladder's benchmarks were missed "
-        "by much",
+        "on this ladder's benchmarks the last rungs would have been forecast badly from those "
+        "below them",
     ),
     (
         because("few_draws", draws=4.0),
-        "few samples a question (4): clusters gather questions of like luck; 8 or more let them "
-        "speak",
+        "with so few samples a question, luck looks like skill; 8 are needed (4 samples a "
+        "question)",
     ),
     (
         because("out_of_order", rungs=2, of=8, fall=0.0456),
-        "rungs out of order: 2 of 8 fall below a smaller one, the worst by 4.6 points",
+        "larger rungs score below smaller ones, which size alone does not explain (2 of 8, the"
+        " worst by 4.6 points)",
     ),
     (
         because("small_subset", share=0.15),
-        "only 15 % of the questions are predictable; the rest of the forecast is the map's",
+        "few questions rise steadily, and the others are guessed from them (15 % are predictable)",
     ),
     (
         because("laws_on_bounds"),
-        "most predictable questions are in clusters whose law sits on a bound: the rungs do not "
-        "show how fast they emerge",
+        "the rungs do not show how fast most of the predictable questions will be solved",
     ),
     (
         because("beyond_map", subset=0.876, last=0.432),
-        "the map is used beyond its points: subset accuracy 0.88, points end at 0.43; an anchor "
-        "would help",
+        "the target would be better than every model measured, and how the remaining questions"
+        " go on from there is a guess (accuracy on the predictable questions 88 %, measured up"
+        " to 43 %)",
     ),
-    (because("wide_interval", width=0.346), "the interval is 35 points wide"),
+    (
+        because("wide_interval", width=0.346),
+        "the interval is too wide to plan with (35 points)",
+    ),
     (
         because("more_parameters", amounts=4, parameters=6),
-        "4 different amounts of compute for a law of 6 parameters: it passes through the rungs "
-        "whatever they are",
+        "the method's curve passes through the rungs whatever they are, so its fit proves "
+        "nothing; 7 amounts are needed (6 parameters, 4 different amounts of compute)",
     ),
-    (because("no_rise"), "the ladder does not rise: the law sits on the bound of no trend"),
+    (
+        because("no_rise"),
+        "the ladder does not rise, so the method carries its level on",
+    ),
     (
         because("steepest"),
-        "the law sits on the bound of its steepness: the rungs do not show how fast it is",
+        "the rungs do not show how fast the rise is, so the method takes the steepest it may",
     ),
-    (because("not_converged"), "the fit did not converge"),
+    (
+        because("not_converged"),
+        "no curve could be fitted to these questions",
+    ),
     (
         because("b_too_small", b=0.01234, least=0.1),
-        "b = 0.0123, not above 0.1: it does not rise with compute",
+        "these questions do not rise with compute (b = 0.0123, not above 0.1)",
     ),
     (
         because("a_too_small", a=0.5, least=1.0),
-        "a = 0.5 with the smallest rung at 39.9e18 FLOP, not above 1: already near its ceiling at "
-        "the smallest rung",
+        "these questions are near their ceiling at the smallest rung already (a = 0.5 with the"
+        " smallest rung at 39.9e18 FLOP, not above 1)",
     ),
-    (because("c_too_large", c=1.5, most=1.0), "c = 1.5, not below 1: it levels off low"),
-    (because("on_bound", parameter="b", side="upper"), "b is on its upper bound"),
-    (because("singular"), "the rungs do not determine all parameters (singular Jacobian)"),
+    (
+        because("c_too_large", c=1.5, most=1.0),
+        "these questions level off low (c = 1.5, not below 1)",
+    ),
+    (
+        because("on_bound", parameter="b", side="upper"),
+        "b is on its upper bound",
+    ),
+    (
+        because("singular"),
+        "the rungs do not determine all parameters (singular Jacobian)",
+    ),
     (
         because("map_misses", threshold=0.005, rmse=0.01234),
-        "no rising curve passes within 0.005 of the (subset, full) points: RMSE 0.0123",
+        "no rising curve leads from the predictable questions to all of them through the "
+        "models measured (RMSE 0.0123, above 0.005)",
+    ),
+    (
+        because("plan_may_emerge", best=0.032),
+        "how far it jumps once it emerges is unknown until a rung shows it (no rung is above 10 %,"
+        " the best at 3.2 %)",
+    ),
+    (
+        because("plan_noise", share=0.62),
+        "any one model of this family may miss the trend, the target too, and no rung takes that "
+        "away (62 % of the spread)",
+    ),
+    (
+        because("plan_way", share=0.21),
+        "the way from the largest rung to the target is most of the spread, and no rung on offer "
+        "goes far enough (a model's own noise is 21 % of it)",
     ),
 ]
 

@@ -29,8 +29,8 @@ LONG = ("r1", "r2", "r3", "r4", "r5", "r6", "r7")
 
 CODES = ["small_subset", "no_rise"]
 SAID = [
-    "only 10 % of the questions are predictable; the rest of the forecast is the map's",
-    "the ladder does not rise: the law sits on the bound of no trend",
+    "few questions rise steadily, and the others are guessed from them (10 % are predictable)",
+    "the ladder does not rise, so the method carries its level on",
 ]
 SCHEMA = schema(Backtest)
 

@@ -32,8 +32,8 @@ SHARED = Path(os.environ.get("COD_SHARED", Path(__file__).parents[2] / ".." / "s
 
 CODES = ["small_subset", "no_rise"]
 SAID = [
-    "only 10 % of the questions are predictable; the rest of the forecast is the map's",
-    "the ladder does not rise: the law sits on the bound of no trend",
+    "few questions rise steadily, and the others are guessed from them (10 % are predictable)",
+    "the ladder does not rise, so the method carries its level on",
 ]
 SCHEMA = schema(Forecasts)
 
@@ -163,7 +163,9 @@ def test_a_task_with_too_few_rungs_abstains(ladder: Ladder, engine: Seen) -> Non
     assert len(verdicts) == 6
     entry = verdicts["u", "exp"]
     assert entry["verdict"] == "abstain" and entry["mean"] is None
-    assert entry["reasons"] == ["3 rungs with data (r1, r2, r4); a forecast needs 4"]
+    assert entry["reasons"] == [
+        "too few rungs have been evaluated to forecast from; 4 are needed (3 with data: r1, r2, r4)"
+    ]
     assert entry["observed"] == pytest.approx(0.525)
     task = document["tasks"]["u"]
     assert task["classes"] == {
@@ -171,7 +173,9 @@ def test_a_task_with_too_few_rungs_abstains(ladder: Ladder, engine: Seen) -> Non
     }  # fmt: skip
     assert task["clusters"] == [] and task["mapping"] is None and task["bandwidth"] is None
     assert document["tasks"]["v"]["rungs"] == []
-    assert verdicts["v", "cod"]["reasons"] == ["0 rungs with data (none); a forecast needs 4"]
+    assert verdicts["v", "cod"]["reasons"] == [
+        "too few rungs have been evaluated to forecast from; 4 are needed (0 with data: none)"
+    ]
     assert "u: left out, no data: r3, r5" in document["settings"]["notes"]
     assert "u: anchors left out, no data: anchor" in document["settings"]["notes"]
 
@@ -197,7 +201,8 @@ def test_rungs_of_equal_compute(rates: PassRates, ladder: Ladder, engine: Seen) 
     alike = tuple(replace(model, compute=min(model.compute or 0, 1e20)) for model in ladder.rungs)
     document = validated(forecast_document(rates, replace(ladder, rungs=alike)))
     assert document["forecasts"][0]["reasons"] == [
-        "3 different amounts of compute among 5 rungs; a forecast needs 4"
+        "the rungs are of too few sizes to show a trend; 4 different amounts of compute are "
+        "needed (3 among 5 rungs)"
     ]
 
 
@@ -206,7 +211,7 @@ def test_no_common_question(table: pd.DataFrame, ladder: Ladder, engine: Seen) -
     rates = PassRates(table[odd == (table["model"] == "r2")])
     document = validated(forecast_document(rates, ladder, targets=["big"]))
     (entry,) = document["forecasts"]
-    assert entry["reasons"] == ["no question was asked of every rung and anchor"]
+    assert entry["codes"] == ["no_common_question"]
     assert document["tasks"]["t"]["rungs"][0]["accuracy"] is None
 
 

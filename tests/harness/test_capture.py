@@ -14,6 +14,8 @@ import pytest
 from harness_runs import ALL_TASKS, DOCUMENTS, Ran, Runner
 
 from cod_harness.harness.scoring import repeats as scoring
+from cod_harness.ladder.read_ladder import read_ladder
+from cod_harness.ladder.read_passrates import read_passrates
 from cod_harness.ladder.store import read_store
 
 SAMPLED = {
@@ -41,11 +43,25 @@ def test_everything_is_captured(everything: Ran) -> None:
     assert cod["tasks"] == settings["tasks"]
 
 
-def test_files_carry_one_date(everything: Ran) -> None:
+def test_files_lie_together_and_tell_of_each_other(everything: Ran) -> None:
     [results] = everything.folder.rglob("results_*.json")
     [store] = everything.stores
     assert store.parent == results.parent
-    assert store.name == f"cod_passrates_{results.stem.removeprefix('results_')}.parquet"
+    assert re.fullmatch(r"cod_passrates_\d{4}-\d\d-\d\dT[\d-]+\.\d{6}Z\.parquet", store.name)
+    assert read_store(store)[1]["results"] == results.name
+
+
+def test_a_clock_set_back_does_not_let_an_old_capture_win(
+    cod_run: Runner, ladder_file: Path, tmp_path: Path
+) -> None:
+    cod_run("cod_t_custom", folder=tmp_path, model="f1,skill=-3.0")
+    [first] = tmp_path.rglob("cod_passrates_*")
+    future = first.with_name("cod_passrates_2999-01-01T00-00-00.000000Z.parquet")
+    first.rename(future)
+    ran = cod_run("cod_t_custom", folder=tmp_path, model="f1,skill=3.0")
+    [second] = set(ran.stores) - {future}
+    read = read_passrates(tmp_path, read_ladder(ladder_file))
+    assert read.frame["rate"].mean() == read_store(second)[0]["rate"].mean() > 0.5
 
 
 @pytest.mark.parametrize("task", SAMPLED)
@@ -211,6 +227,31 @@ def test_config_file(config_run: Runner) -> None:
     ran = config_run(tasks=["cod_t_custom"], model_args={"pretrained": "f3", "skill": 1.5})
     assert ran.status == 0, ran.err
     assert read_store(ran.stores[0])[1]["rung"] == "f3"
+
+
+def test_a_config_file_without_output_path(
+    config_run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fake_model
+
+    monkeypatch.setattr(fake_model.FakeModel, "__init__", lambda *_, **__: 1 / 0)
+    ran = config_run(tasks=["cod_t_custom"], output_path=None)
+    assert ran.status == 2
+    assert "--output_path is missing" in ran.err
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_model_loads(
+    cod_run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fake_model
+
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr(fake_model.FakeModel, "__init__", lambda *_, **__: 1 / 0)
+    for folder in (tmp_path / "file", tmp_path / "file" / "out"):
+        ran = cod_run("cod_t_custom", folder=folder)
+        assert ran.status == 2
+        assert "is a file, not a folder" in ran.err
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_without_output_path(cod_run: Runner) -> None:

@@ -37,6 +37,54 @@ def test_greedy_repeats(cod_run: Runner) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("tasks", "flags"),
+    [
+        ("cod_t_greedy", ["--cod-repeats", "8"]),
+        ("cod_t_group", ["--gen_kwargs", "do_sample=False"]),
+        ("cod_t_choice,cod_t_custom", ["--gen_kwargs", "temperature=0"]),
+    ],
+)
+def test_greedy_repeats_are_refused_before_the_model_loads(
+    cod_run: Runner, monkeypatch: pytest.MonkeyPatch, tasks: str, flags: list[str]
+) -> None:
+    import fake_model
+
+    monkeypatch.setattr(fake_model.FakeModel, "__init__", lambda *_, **__: 1 / 0)
+    refused(cod_run(tasks, *flags), r"repeats of greedy decoding")
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "remedy"),
+    [
+        ("hf", ModuleNotFoundError("No module named 'torch'"), "pip install 'cod-harness[hf]'"),
+        ("local-completions", ModuleNotFoundError("No module named 'tenacity'"),
+         "pip install 'cod-harness[api]'"),
+        ("vllm", ImportError("attempted to use 'vllm'"), "pip install 'lm_eval[vllm]'"),
+        ("cod-fake", ModuleNotFoundError("No module named 'x'"), "No module named 'x'"),
+    ],
+)  # fmt: skip
+def test_what_a_model_lacks_is_named_with_the_line_that_installs_it(
+    model: str,
+    error: Exception,
+    remedy: str,
+    ladder_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from cod_harness.cli import run
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(run, "_run_harness", fail)
+    words = ["--model", model, "--cod", str(ladder_file), "--output_path", str(tmp_path)]
+    assert run.main(words) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and told.rstrip().endswith(remedy)
+
+
 def test_request_cache(config_run: Runner) -> None:
     # From a file: 0.4.10 refuses its own flag.
     settings = {"tasks": ["cod_t_custom"], "cache_requests": {"cache_requests": True}}

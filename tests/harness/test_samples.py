@@ -16,6 +16,7 @@ from harness_runs import DOCUMENTS, Ran
 from cod_harness.cli import main
 from cod_harness.errors import InputError
 from cod_harness.harness.ingest.ingest import ingest
+from cod_harness.ladder.compare import clones
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.read_ladder import read_ladder
@@ -162,6 +163,116 @@ def test_broken_lines(logged: Path, ladder: Ladder, line: str, words: str) -> No
     found = ingest([path], ladder)
     assert len(found.frame) == DOCUMENTS
     assert any(re.search(rf"line 2.*{words}.*the other lines are used", n) for n in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"exact_match": "yes"}, "exact_match is 'yes', no number"),
+        ({"exact_match": None}, "exact_match is 'None', no number"),
+        ({"exact_match": [1]}, "no number"),
+        ({"exact_match": 10**400}, "no number"),
+        ({"doc_hash": 7}, "its doc_hash is no name"),
+        ({"doc_hash": "\ud800"}, "its doc_hash is no name"),
+        ({"prompt_hash": ["x"]}, "its prompt_hash is no name"),
+        ({"filter": {}}, "its filter is no name"),
+        ({"resps": [[]]}, "hold no response"),
+        ({"resps": 5}, "hold no response"),
+    ],
+)
+@pytest.mark.parametrize("at", [0, 3])
+def test_samples_of_other_types(
+    logged: Path, ladder: Ladder, change: dict[str, Any], words: str, at: int
+) -> None:
+    path = one(logged)
+    samples = [row for row in rows(path) if row["filter"] == "strict-match"]
+    if at == 0:  # what is wrong from the start is the metric's, not the line's
+        samples[0] |= {key: value for key, value in change.items() if key != "exact_match"}
+    samples[at] |= change
+    found = ingest([written(path, samples)], ladder)
+    assert len(found.frame) == len(samples) - 1
+    assert words in said(found, "the other lines are used")
+
+
+def test_a_document_that_the_task_cannot_score(
+    logged: Path, ladder: Ladder, task_folder: Path
+) -> None:
+    path = one(logged)
+    samples = rows(path)
+    for sample in samples:
+        if sample["doc_id"] == 4:
+            del sample["doc"]
+    written(path, samples)
+    found = ingest([path], ladder, include_paths=[task_folder], task_code=True)
+    assert len(found.frame) == DOCUMENTS - 1 and set(found.frame["n_samples"]) == {5}
+    assert "fails on the logged documents" in said(found, "the other lines are used")
+
+
+def test_a_task_that_fits_the_first_document_alone(
+    logged: Path, ladder: Ladder, task_folder: Path
+) -> None:
+    """Then all of the file goes by its logged scores, as where it is not scored again at all."""
+    path = one(logged)
+    samples = rows(path)
+    for sample in samples:
+        if sample["doc_id"] != 0:
+            sample["doc"] = None
+    written(path, samples)
+    found = ingest([path], ladder, include_paths=[task_folder], task_code=True)
+    assert len(found.frame) == DOCUMENTS and set(found.frame["n_samples"]) == {1}
+    assert "their one logged score is used" in said(found, "not re-scored")
+
+
+def test_a_broken_file_costs_no_other(logged: Path, ladder: Ladder) -> None:
+    one(logged).write_text("")
+    (one(logged, "cod_t_choice").parent / "samples_odd.jsonl").write_text("{}")
+    found = ingest([logged], ladder)
+    assert TASK not in found.tasks and "cod_t_choice" in found.tasks
+    said(found, "not used: holds no samples")
+    said(found, "not named samples_TASK_DATE.jsonl")
+
+
+def test_a_file_that_was_cut_between_two_lines(logged: Path, ladder: Ladder) -> None:
+    path = one(logged, "cod_t_choice")
+    written(path, rows(path)[:-3])
+    found = ingest([path], ladder)
+    assert f"{DOCUMENTS - 3} questions, its results file tells of {DOCUMENTS}" in said(
+        found, "cut short"
+    )
+    written(path, rows(path) * 2)
+
+
+@pytest.mark.parametrize("task", ["mbpp", "humaneval"])
+def test_repeated_programs_without_consent_go_by_logged_scores(
+    tmp_path: Path, ladder: Ladder, task: str
+) -> None:
+    metric = {"mbpp": "pass_at_1", "humaneval": "pass@1"}[task]
+    samples = [
+        {
+            "doc_id": at, "doc": {"text": f"{at}", "test_list": ["assert True"]}, "filter": "none",
+            "doc_hash": f"h{at}", "prompt_hash": "p", "target_hash": "t", "target": "",
+            "resps": [["print(1)", "print(2)"]], "metrics": [metric], metric: float(at % 2),
+            "filtered_resps": ["print(1)"], "arguments": {},
+        }
+        for at in range(4)
+    ]  # fmt: skip
+    path = tmp_path / "f1" / f"samples_{task}_2026-01-01T00-00-00.000000.jsonl"
+    path.parent.mkdir()
+    found = ingest([written(path, samples)], ladder)
+    assert list(found.frame["n_correct"]) == [0, 1, 0, 1] and set(found.frame["n_samples"]) == {1}
+    assert "their one logged score is used" in said(found, "not re-scored")
+
+
+def test_copies_are_known_whatever_ran_it(logged: Path, ladder: Ladder, task_folder: Path) -> None:
+    path = one(logged)
+    samples = rows(path)
+    for sample in samples:
+        sample["resps"] = [[sample["resps"][0][0]] * 5]
+    written(path, samples)
+    found = ingest([path], ladder, include_paths=[task_folder], task_code=True)
+    assert found.settings[0]["tasks"][TASK]["identical_share"] == 1.0
+    [told] = clones(found)
+    assert told.startswith(f"{TASK}: on f1 all samples of a question are the same")
 
 
 def test_what_strict_json_lacks(logged: Path, ladder: Ladder) -> None:
@@ -323,7 +434,13 @@ def test_written_by_lm_eval_0_4_9(ladder: Ladder, task_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [('{"results": {', "cannot be read"), ("[1]", "holds no JSON object")]
+    ("text", "words"),
+    [
+        ('{"results": {', "cannot be read"),
+        ("[1]", "holds no JSON object"),
+        ("[" * 100_000, "cannot be read"),
+        ("9" * 5000, "holds no JSON object"),
+    ],
 )
 def test_broken_results(logged: Path, ladder: Ladder, text: str, words: str) -> None:
     """The samples are there all the same; what the results would have told goes unchecked."""
@@ -333,3 +450,16 @@ def test_broken_results(logged: Path, ladder: Ladder, text: str, words: str) -> 
     assert len(found.frame) == DOCUMENTS
     assert str(results) in said(found, words)
     assert "not checked" in said(found, words)
+
+
+@pytest.mark.parametrize("value", [None, 7, "x", [], [[]], {"a": 1}, {"a": []}, float("nan")])
+def test_results_of_other_types(logged: Path, ladder: Ladder, value: Any) -> None:
+    [results] = logged.rglob("results_*")
+    content = json.loads(results.read_text())
+    for key in list(content):
+        results.write_text(json.dumps({**content, key: value}))
+        assert len(ingest([one(logged)], ladder).frame) == DOCUMENTS
+    for key in ("results", "configs", "n-samples", "group_subtasks"):
+        parts = {name: value for name in content[key]} | {TASK: value}
+        results.write_text(json.dumps({**content, key: parts}))
+        assert len(ingest([one(logged)], ladder).frame) == DOCUMENTS

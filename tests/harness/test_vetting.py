@@ -171,8 +171,8 @@ def test_consent_is_heeded_and_logged_scores_take_its_place(tmp_path: Path) -> N
 
 def test_definitions_are_the_harness_s_own(tmp_path: Path) -> None:
     """Read without functions, a stock definition says what the harness reads."""
-    from cod_harness.harness.scoring.vetting import _raw
+    from cod_harness.harness.scoring.vetting import raw_definition
 
     path = named("gsm8k", ())
     assert path is not None
-    assert _raw(path)["doc_to_text"] == definition(path)["doc_to_text"]
+    assert raw_definition(path)["doc_to_text"] == definition(path)["doc_to_text"]

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import threading
-from datetime import datetime
+import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -93,7 +97,7 @@ def test_finds_pass_rate_files_oldest_first(tmp_path: Path) -> None:
     stamps = [
         "2025-01-02T00-00-00",
         "2025-01-02T00-00-00.5",
-        files.date_stamp(datetime(2025, 1, 1, 12, 30)),
+        files.date_stamp(datetime(2025, 1, 1, 12, 30, tzinfo=timezone.utc)),
     ]
     for folder, stamp in zip(("a", "b/c", "z"), stamps, strict=True):
         files.write_whole(tmp_path / folder / f"cod_passrates_{stamp}.parquet", "")
@@ -101,5 +105,122 @@ def test_finds_pass_rate_files_oldest_first(tmp_path: Path) -> None:
     (tmp_path / "a" / "cod_forecast_2025.json").write_text("")
     found = files.passrate_files(tmp_path)
     assert [files.file_date(path) for path in found] == [stamps[2], stamps[0], stamps[1]]
-    assert stamps[2] == "2025-01-01T12-30-00"
+    assert stamps[2] == "2025-01-01T12-30-00.000000Z"
     assert files.file_date(Path("rates.parquet")) == ""
+
+
+def test_dates_are_of_one_clock() -> None:
+    east = datetime(2025, 1, 1, 20, 30, tzinfo=timezone(timedelta(hours=8)))
+    assert files.date_stamp(east) == "2025-01-01T12-30-00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("taken", "expected"),
+    [
+        (["2999-01-01T00-00-00.000000Z"], "2999-01-01T00-00-00.000000Z-0001"),
+        (["2999-01-01T00-00-00.000000Z-0001"], "2999-01-01T00-00-00.000000Z-0002"),
+        (["2999-01-01T00-00-00.5", "2998-01-01T00-00-00.0Z-0007"], "2999-01-01T00-00-00.5Z-0001"),
+        (["2999-01-01T00-00-00"], "2999-01-01T00-00-00Z-0001"),
+    ],
+)
+def test_a_clock_set_back_comes_later_all_the_same(taken: list[str], expected: str) -> None:
+    assert files.stamp_after(taken) == expected
+    assert all(expected > one for one in taken)
+
+
+def test_what_lies_in_the_past_or_is_no_date_does_not_count() -> None:
+    for taken in ([], ["2001-01-01T00-00-00.000000Z"], ["whatever", "9", "2999-01-01Tmine"]):
+        assert files.stamp_after(taken).startswith(str(datetime.now(timezone.utc).year))
+
+
+def test_dated_files_are_later_than_all_under_the_folder(tmp_path: Path) -> None:
+    early = tmp_path / "a" / "cod_x_2999-01-01T00-00-00.000000Z.txt"
+    files.write_whole(early, "")
+    made = [files.write_dated(tmp_path / "b", "cod_x_", ".txt", "", tmp_path) for _ in range(12)]
+    assert len(set(made)) == 12
+    assert files.newest_of(tmp_path / "b", "cod_x_", ".txt") == made
+    assert made[-1].name == "cod_x_2999-01-01T00-00-00.000000Z-0012.txt"
+
+
+def test_two_writers_of_one_moment_both_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "date_stamp", lambda: "2026-01-01T00-00-00.000000Z")
+    real, first = files.write_whole, []
+
+    def late(path: Path, content: files.Content) -> Path:
+        if not first:  # another process is quicker
+            first.append(real(path, "first"))
+        return real(path, content)
+
+    monkeypatch.setattr(files, "write_whole", late)
+    second = files.write_dated(tmp_path, "x_", ".txt", "second", tmp_path)
+    assert first[0].read_text() == "first" and second.read_text() == "second"
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from cod_harness.ladder.files import write_whole
+def slow(path):
+    path.write_text("half")
+    print(path, flush=True)
+    time.sleep(60)
+write_whole(Path(sys.argv[1]) / "cod_x", slow)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file locks of this kind")
+def test_the_next_writer_clears_what_a_killed_one_left(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", WRITER, str(tmp_path)]
+    writer = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    left = Path(writer.stdout.readline().strip())
+    files.write_whole(tmp_path / "cod_y", "")
+    assert left.exists()  # it is being written
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    assert left.exists()
+    files.write_whole(tmp_path / "cod_z", "")
+    assert names(tmp_path) == ["cod_y", "cod_z"]
+
+
+def test_of_other_machines_only_the_age_tells(tmp_path: Path) -> None:
+    left = tmp_path / ".cod_elsewhere.0.tmp"
+    left.write_text("")
+    files.write_whole(tmp_path / "a", "")
+    assert left.exists()
+    os.utime(left, (time.time() - 7200,) * 2)
+    files.write_whole(tmp_path / "b", "")
+    assert not left.exists()
+
+
+def test_places_are_tried_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    files.check_file(None)
+    files.check_file("-")
+    files.check_file(tmp_path / "new" / "folder" / "f.json")
+    files.check_folder(tmp_path / "new" / "folder")
+    refused = ["file", "file/f.json", "loop", "loop/f.json", "nowhere/x/f.json", "x" * 300, ""]
+    refused += ["x" * 300 + "/f.json"]
+    for name in refused:
+        with pytest.raises(InputError) as problem:
+            files.check_file(tmp_path / name)
+        assert "\n" not in str(problem.value)
+    assert names(tmp_path) == ["file", "loop", "nowhere"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="rights of Linux")
+def test_missing_rights_are_found_before_the_work(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\nfrom cod_harness.ladder import files\n"
+        "os.getuid() or os.setuid(65534)\n"  # nobody
+        "try: files.check_file(sys.argv[1])\nexcept Exception as e: print(type(e).__name__, e)"
+    )
+    (tmp_path / "mine").mkdir(mode=0o500)
+    for name in ("mine/f", "mine/new/f"):
+        words = [sys.executable, "-c", code, str(tmp_path / name)]
+        said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        assert said.startswith("InputError") and "Permission denied" in said

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.samples_log import (
+from cod_harness.ladder.logs.samples_log import (
     CutOff,
     NoSample,
     SamplesLog,

@@ -100,8 +100,9 @@ def empty_task() -> dict[str, Any]:
 def made_forecasts(
     tasks: dict[str, dict[str, Any]] | None = None,
     forecasts: list[dict[str, Any]] | None = None,
+    **settings: Any,
 ) -> Forecasts:
-    return msgspec.convert(made_document(tasks, forecasts), Forecasts)
+    return msgspec.convert(made_document(tasks, forecasts, **settings), Forecasts)
 
 
 def made_forecast(task: str, method: str = "cod", **changes: Any) -> TaskForecast:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from accessibility import findings
 from made_documents import abstained, made_backtest, made_entry, made_forecasts, made_task
 
 from cod_harness.evaluation.records.backtest import Backtest
@@ -42,6 +43,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tasks = {"gsm8k": made_task(), "math": made_task(12_000, 40), "drop": made_task(300, 3)}
     entries = [made_entry("gsm8k", observed=0.6), made_entry("math", verdict="weak", reasons=["x"])]
     entries += [abstained("drop"), made_entry("gsm8k", "exp", mean=0.4)]
+    views = {"clusters": {"mean": 0.5, "weight": 0.3}, "trend": {"mean": 0.7, "weight": 0.7}}
+    entries = [entry | {"parts": views if entry["method"] == "cod" else {}} for entry in entries]
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(page(made_forecasts(tasks, entries)))
     return path
@@ -50,14 +53,16 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Opened:
     """A page with what it complained of."""
 
-    def __init__(self, browser: Any, file: Path, size: tuple[int, int], **how: Any) -> None:
+    def __init__(
+        self, browser: Any, file: Path, size: tuple[int, int], at: str = "", **how: Any
+    ) -> None:
         self.complaints: list[str] = []
         self.asked: list[str] = []
         self.tab = browser.new_page(viewport={"width": size[0], "height": size[1]}, **how)
         self.tab.on("console", lambda message: self.complaints.append(message.text))
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.tab.on("request", lambda request: self.asked.append(request.url))
-        self.tab.goto(file.as_uri())
+        self.tab.goto(file.as_uri() + at)
         self.tab.wait_for_selector("body[data-ready=all]", timeout=60_000)
 
     def colour(self, selector: str, what: str = "color") -> str:
@@ -94,8 +99,92 @@ def test_tabs_and_links(browser: Any, file: Path) -> None:
     tab.keyboard.press("ArrowRight")
     assert shown.inner_text() == "drop"
     assert tab.locator("[aria-selected=true]").inner_text() == "drop"
-    tab.click("a.name[data-group=gsm8k]")
+    tab.click(".name a[data-group=gsm8k]")
     assert shown.inner_text() == "gsm8k"
+    tab.close()
+
+
+def test_a_link_opens_its_benchmark(browser: Any, file: Path) -> None:
+    tab = Opened(browser, file, DESKTOP, at="#math").tab
+    assert tab.locator(".panel:not(.away) h2").inner_text() == "math"
+    tab.close()
+
+
+def test_the_keyboard_reaches_every_tab(browser: Any, file: Path) -> None:
+    tab = Opened(browser, file, DESKTOP).tab
+    tab.focus("[role=tab][aria-selected=true]")
+    shown = tab.locator(".panel:not(.away) h2")
+    for key, name in (("End", "drop"), ("ArrowRight", "gsm8k"), ("ArrowLeft", "drop"),
+                      ("Home", "gsm8k")):  # fmt: skip
+        tab.keyboard.press(key)
+        assert shown.inner_text() == name
+        assert tab.evaluate("document.activeElement.dataset.group") == name
+    tab.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Any, file: Path, tmp_path: Path, scheme: str) -> None:
+    pytest.importorskip("axe_playwright_python", reason="pip install 'cod-harness[browser]'")
+    backtest = tmp_path / "backtest.html"
+    backtest.write_text(page(msgspec.convert(made_backtest(), Backtest)))
+    for path, size in ((file, DESKTOP), (file, PHONE), (backtest, DESKTOP)):
+        tab = Opened(browser, path, size, color_scheme=scheme).tab
+        for fold in tab.locator("details").all():
+            fold.evaluate("fold => { fold.open = true; }")
+        assert findings(tab) == []
+        tab.evaluate("document.querySelector('h1').style.color = 'var(--zero)'")
+        assert len(findings(tab)) == 1  # it can find
+        tab.close()
+
+
+def test_the_scale_is_told_on_a_phone(browser: Any, file: Path) -> None:
+    tab = Opened(browser, file, PHONE).tab
+    scale = tab.locator(".row[data-name=gsm8k] .bar .scale")
+    assert scale.is_visible() and scale.inner_text().split() == ["0", "25", "50", "75", "100"]
+    bar = tab.locator(".row[data-name=gsm8k] .bar").bounding_box()
+    inside = tab.locator(".row[data-name=gsm8k] .bar .dot").bounding_box()
+    middle = inside["x"] + inside["width"] / 2
+    assert (middle - bar["x"]) / bar["width"] == pytest.approx(0.62, abs=0.01)
+    tab.close()
+
+
+def test_what_lies_outside_its_interval_has_its_colour(browser: Any, tmp_path: Path) -> None:
+    entries = [made_entry("gsm8k", observed=0.6), made_entry("math", observed=0.9)]
+    path = tmp_path / "outside.html"
+    path.write_text(page(made_forecasts(forecasts=entries)))
+    opened = Opened(browser, path, DESKTOP)
+    inside, outside = (
+        opened.colour(f".row[data-name={name}] .bar .seen", "background-color")
+        for name in ("gsm8k", "math")
+    )
+    assert inside != outside
+    assert opened.colour(".row[data-name=math] .why b") == outside
+    assert opened.colour(".row[data-name=math] .curve .met", "fill") == outside
+    opened.tab.close()
+
+
+def test_many_benchmarks_are_folded_and_searched(browser: Any, tmp_path: Path) -> None:
+    parts = [f"mmlu_subject_{number}" for number in range(57)]
+    tasks = {name: made_task(40, 2) for name in [*parts, "mmlu", "gsm8k"]}
+    path = tmp_path / "many.html"
+    record = made_forecasts(tasks, groups={"mmlu": parts})
+    path.write_text(page(record))
+    opened = Opened(browser, path, DESKTOP)
+    tab = opened.tab
+    shown = ".row[data-name]:visible"
+    assert [row.get_attribute("data-name") for row in tab.locator(shown).all()] == [
+        "mmlu", "gsm8k",
+    ]  # fmt: skip
+    assert tab.locator(".panel:not(.away) h2").inner_text() == "mmlu"
+    tab.fill("input.search", "subject_5")
+    assert tab.locator(shown).count() == 8  # 5 and 50 to 56
+    assert tab.locator(".found").inner_text() == "8 found"
+    tab.fill("input.search", "")
+    assert tab.locator(shown).count() == 2
+    tab.get_by_label("Benchmark", exact=True).select_option("mmlu_subject_7")
+    assert tab.locator(".panel:not(.away) h2").inner_text() == "mmlu_subject_7"
+    assert tab.locator("[role=tab]").count() == 0
+    assert opened.complaints == []
     tab.close()
 
 

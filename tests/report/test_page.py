@@ -31,8 +31,11 @@ from cod_harness.errors import InputError
 from cod_harness.evaluation.question_map import CELLS, question_map
 from cod_harness.evaluation.records.backtest import Backtest
 from cod_harness.evaluation.records.forecast import Forecasts, TaskForecast
+from cod_harness.report.charts.course import SD_OF_90, course
 from cod_harness.report.charts.files import write_charts
+from cod_harness.report.charts.parts import ticks
 from cod_harness.report.page.beside import page_beside
+from cod_harness.report.page.forecast import forecast_content
 from cod_harness.report.page.page import charts_of, page, write_page
 from cod_harness.report.page.question_texts import question_texts
 from cod_harness.report.text import sentences as reading
@@ -40,6 +43,7 @@ from cod_harness.report.text.markdown import markdown
 
 pytest.importorskip("altair")
 LIMIT = 2_000_000  # bytes of a page
+VIEWS = {"clusters": {"mean": 0.5, "weight": 0.25}, "trend": {"mean": 0.7, "weight": 0.75}}
 
 
 def specs(text: str) -> dict[str, Any]:
@@ -58,19 +62,90 @@ def test_what_the_first_screen_says() -> None:
         codes=["wide_interval"], observed=0.8,
     )  # fmt: skip
     entries = [
-        made_entry("gsm8k"),
+        made_entry("gsm8k", parts=VIEWS),
         weak,
         made_entry("gsm8k", "exp", mean=0.5),
         abstained("math", "exp"),
+        abstained("gsm8k", "loss"),
+        abstained("math", "loss"),
     ]
     text = page(made_forecasts(forecasts=entries))
     for said in (
-        "What big will score", "62.0", "55.0 to 70.0", ">usable<", ">weak<", "exp <b>50.0</b>",
+        "What big will score", "62.0", "55.0 to 70.0", ">usable<", ">weak<",
+        '<td class="num">50.0</td>', "largest rung, r6: ",
         "Measured 80.0", "18.0 points too low, outside the interval",
         "A direction, not a number: the interval is 15 points wide.",
+        "trend</b> 70.0, weight 75 %", "clusters</b> 50.0, weight 25 %",
+        "No number at all from loss.",
         "cod-harness forecast out --ladder &#39;my ladder.yaml&#39;", "abababab", "gsm8k: a note",
     ):  # fmt: skip
         assert said in text, said
+
+
+def test_the_title_fits_what_is_measured() -> None:
+    measured = [made_entry(name, observed=0.6) for name in ("gsm8k", "math")]
+    both = "What big was forecast to score, and what it scored"
+    assert both in page(made_forecasts(forecasts=measured))
+    assert both not in page(made_forecasts(forecasts=[measured[0], made_entry("math")]))
+
+
+def test_groups_come_first_and_what_has_no_number_last() -> None:
+    names = ["b", "gone", "a", "whole", "c"]
+    entries = [abstained(one) if one == "gone" else made_entry(one) for one in names]
+    document = made_forecasts(dict.fromkeys(names, made_task()), entries)
+    assert [one["name"] for one in forecast_content(document, {})["benchmarks"]] == [
+        "b", "a", "whole", "c", "gone",
+    ]  # fmt: skip
+    settings = msgspec.structs.replace(document.settings, groups={"whole": ("a", "b"), "not": ()})
+    content = forecast_content(msgspec.structs.replace(document, settings=settings), {})
+    assert [one["name"] for one in content["benchmarks"]] == ["whole", "c", "b", "a", "gone"]
+    (target,) = content["targets"]
+    assert [row["task"] for row in target["rows"]] == ["whole", "c", "gone"]
+    assert [row["task"] for row in target["rows"][0]["parts"]] == ["b", "a"]
+    assert target["summary"].startswith("3 benchmarks: 2 usable")
+    assert content["menu"] == [("", ["whole", "c", "gone"]), ("whole", ["b", "a"])]
+
+
+def test_groups_within_groups_are_folded_once() -> None:
+    names = ["all", "half", "a", "b", "twin"]
+    document = made_forecasts(dict.fromkeys(names, made_task()))
+    groups = {"all": ("a", "b"), "half": ("a",), "twin": ("a", "b")}
+    settings = msgspec.structs.replace(document.settings, groups=groups)
+    content = forecast_content(msgspec.structs.replace(document, settings=settings), {})
+    rows = content["targets"][0]["rows"]
+    assert [row["task"] for row in rows] == ["all"]
+    assert {row["task"] for row in rows[0]["parts"]} == {"half", "a", "b", "twin"}
+
+
+def test_on_the_ladder_the_band_is_what_the_rungs_leave_open() -> None:
+    task = made_task()
+    for number, rung in enumerate(task["rungs"]):
+        task["curve"]["points"][number][1] = rung["accuracy"] + (0.05 if number == 2 else 0.0)
+    drawn = {point.compute: point for point in course(made_summary(task))}
+    for number, rung in enumerate(task["rungs"]):
+        point, bar = drawn[rung["compute"]], SD_OF_90 * rung["stderr"]
+        high = rung["accuracy"] + (0.05 if number == 2 else bar)
+        assert (point.low, point.high) == (
+            pytest.approx(rung["accuracy"] - bar), pytest.approx(high),
+        )  # fmt: skip
+    goal = drawn[1e25]  # beyond it, the forecast's interval
+    assert [goal.mean, goal.low, goal.high] == task["curve"]["points"][-1][1:]
+    assert list(drawn) == sorted(drawn)
+    assert course(made_summary(empty_task())) == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (1e18, 1e23, [1e18, 1e19, 1e20, 1e21, 1e22, 1e23]),
+        (2e21, 9e21, [2e21, 3e21, 4e21, 5e21, 6e21, 7e21, 8e21, 9e21]),
+        (2e21, 3e22, [2e21, 5e21, 1e22, 2e22]),
+        (2.01e21, 2.31e21, [2.1e21, 2.2e21, 2.3e21]),
+        (2.011e21, 2.012e21, [2.01e21, 2.01e21]),
+    ],
+)
+def test_ticks_whatever_the_span(low: float, high: float, said: list[float]) -> None:
+    assert ticks(low, high) == pytest.approx(said)
 
 
 def test_a_page_asks_nothing_of_the_network() -> None:
@@ -157,26 +232,32 @@ def test_the_map_counts_every_question_once() -> None:
     assert question_map(np.zeros((0, 5)), labels[:0]).cells == ()
 
 
-def test_trust_in_one_sentence() -> None:
-    assert reading.trust(made_forecast("t")) == (
-        "To be used with its interval, 15 points wide; 60 % of the questions carry it."
-    )
-    assert (
-        reading.trust(msgspec.convert(abstained("t"), TaskForecast))
-        == "No number, because the rungs are at chance."
-    )
+def test_how_far_to_trust_a_forecast() -> None:
+    assert reading.trust(made_forecast("t")) == "To be used with its interval, 15 points wide."
+    none = msgspec.convert(abstained("t"), TaskForecast)
+    assert reading.trust(none) == "No number: the rungs are at chance."
     weak = made_forecast("t", verdict="weak", reasons=["few rungs", "a far target"])
-    assert reading.trust(weak) == (
-        "A direction, not a number: few rungs, and 1 more reason below (interval 15 points wide)."
+    assert reading.trust(weak) == "A direction, not a number: few rungs. 1 more reason below."
+    told = "A direction, not a number: few rungs. A far target."
+    assert reading.trust(weak, brief=False) == told
+
+
+def test_what_is_measured_is_counted() -> None:
+    made = [made_forecast("a", observed=0.6), made_forecast("b", observed=0.9), made_forecast("c")]
+    gone = msgspec.convert(abstained("d") | {"observed": 0.5}, TaskForecast)
+    assert reading.summary([*made, gone]) == (
+        "4 benchmarks: 3 usable, 0 weak, 1 not forecast. Measured by now: 3, of which 2 were "
+        "forecast; mean error 15.0 points, largest 28.0, 1 of 2 inside the 90 % intervals."
     )
-    assert "few rungs; a far target" in reading.trust(weak, brief=False)
+    assert reading.summary([gone]).endswith("1 not forecast. Measured by now: 1.")
+    assert reading.summary(made[2:]) == "1 benchmark: 1 usable, 0 weak."
 
 
 def test_markdown_for_a_model_card() -> None:
     entries = [made_entry("a|b", observed=0.6), made_entry("a|b", "exp"), abstained("c")]
     text = markdown(made_forecasts({"a|b": made_task(), "c": made_task()}, entries))
     assert "| a\\|b | 62.0 | 55.0 to 70.0 | usable | 60.0 | 62.0 |" in text
-    assert "- **c**: No number, because the rungs are at chance." in text
+    assert "- **c**: No number: the rungs are at chance." in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.replace("\\|", "").count("|") for line in rows}) == 1
 
@@ -192,7 +273,22 @@ def test_charts_as_files(kind: str, tmp_path: Path) -> None:
         start = path.read_bytes()[:8]
         assert start.startswith(b"\x89PNG" if kind == "png" else b"<svg")
         assert b"var(--" not in path.read_bytes()
-    assert write_charts(document, tmp_path, kind) == written  # again, in place
+    # Nothing is overwritten, and where one file is there none is written.
+    written[0].write_text("mine")
+    before = [path.read_bytes() for path in written]
+    written[1].unlink()
+    with pytest.raises(InputError, match="exists already"):
+        write_charts(document, tmp_path, kind)
+    assert not written[1].exists()
+    assert [path.read_bytes() for path in (written[0], *written[2:])] == [before[0], *before[2:]]
+
+
+def test_two_tasks_never_share_a_picture(tmp_path: Path) -> None:
+    tasks = ["a/b", "a_b", "A b", "x" * 250, "x" * 251]
+    document = made_forecasts({task: made_task() for task in tasks}, [made_entry("a/b")])
+    written = write_charts(document, tmp_path, "svg")
+    assert len(written) == len({str(path).lower() for path in written}) == 5 * len(tasks)
+    assert all(path.exists() for path in written)
 
 
 def test_question_texts_come_only_when_asked_for(tmp_path: Path) -> None:

@@ -39,8 +39,8 @@ Forecast for 70b (3.81e+24 FLOP) by cod, in percent, 90 % interval
 |bbh      |     5.0|61.0 - 70.0|    10.0| -5.0|weak   |       53.0|
 |math     |       -|          -|       -|    -|abstain|          -|
 
-bbh: weak: the subset is small
-math: abstain: no cluster rises with compute; the rungs are out of order
+bbh: A direction, not a number: the subset is small.
+math: No number: no cluster rises with compute. The rungs are out of order.
 
 Absolute error over 2 tasks: mean 3.2 points, largest 5.0 (bbh)"""
     )

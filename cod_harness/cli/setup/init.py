@@ -40,8 +40,9 @@ def main(words: Sequence[str]) -> int:
     )
     asked = parser.parse_args(words)
 
-    from cod_harness.ladder.files import write_whole
+    from cod_harness.ladder.files import check_file, write_whole
 
+    check_file(asked.output)
     found: dict[str, _Entry] = {}
     for path in map(Path, asked.paths):
         if not path.is_dir():

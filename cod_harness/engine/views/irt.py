@@ -58,6 +58,23 @@ class Abilities:
         """Mean rate of the benchmark in [0, 1] at abilities of any shape."""
         return np.asarray(self.link(np.asarray(ability)[..., None] - GRID) @ self.masses)
 
+    def drawing_variance(self, ability: Floats, answers: float) -> Floats:
+        """Variance of abilities, of any shape, from drawing this many answers over all questions.
+
+        0 for 0 answers: analytic rates.
+        """
+        if not answers:
+            return np.zeros_like(ability)
+        chance = self.link(np.asarray(ability)[..., None] - GRID)
+        # Half an answer right, as elsewhere: who was never seen to vary still may.
+        spread = (chance * (1.0 - chance)) @ self.masses + 0.5 / answers
+        return np.asarray(spread / answers / self.slope(ability) ** 2)
+
+    def slope(self, ability: Floats) -> Floats:
+        """Accuracy per unit of ability, at least `settings.LEAST_SLOPE`, at any shape."""
+        rise = self.accuracy(ability + _STEP) - self.accuracy(ability - _STEP)
+        return np.asarray(np.maximum(rise / (2.0 * _STEP), settings.LEAST_SLOPE))
+
     def ability(self, accuracy: float) -> float:
         """The ability at which the benchmark's mean rate is ``accuracy``."""
         return float(np.interp(accuracy, self.accuracy(_FINE), _FINE))
@@ -112,8 +129,7 @@ def abilities(ladder: Measurements, sampling: Floats, link: Link = log_log) -> A
     with threadpool_limits(1, "blas"):
         values, masses = estimated(right, wrong, counts.astype(float), link)
     found = Abilities(values, np.zeros_like(values), masses, link)
-    slope = (found.accuracy(values + _STEP) - found.accuracy(values - _STEP)) / (2.0 * _STEP)
-    return Abilities(values, sampling / np.maximum(slope, settings.LEAST_SLOPE) ** 2, masses, link)
+    return replace(found, variance=sampling / found.slope(values) ** 2)
 
 
 def plain_abilities(accuracy: Floats, variance: Floats, answers: Floats) -> Abilities:

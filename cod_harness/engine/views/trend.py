@@ -17,7 +17,8 @@ slope's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -40,6 +41,7 @@ _SHARE = 0.999  # of the weight that forecasts are made from
 _FEW_NODES = 8  # that look back: misses need no more
 _UNKNOWN = 1e6  # variance of what was not measured
 _JITTER = 1e-8
+_SMALL = 1e-6  # variance that no draw shows
 _ORIGINS = 8  # of the largest rungs, that are looked back at
 _LEAST_SEEN = 2  # rungs below an origin
 _FAR, _FINE = 8.0, 1001  # standard deviations and points of the grid that quantiles are read from
@@ -105,6 +107,18 @@ class Misses:
         return np.abs(self.error[self.nearest & np.isin(self.rung, seen)])
 
 
+@dataclass(frozen=True, eq=False)
+class Models:
+    """Abilities that models of one amount of compute may have, given the ladder (draws, rows).
+
+    signal: where the trend may stand there; noise: by how much one model may miss it.  Rows are the
+    benchmarks, then the losses where the trend knows some.
+    """
+
+    signal: Floats
+    noise: Floats
+
+
 @dataclass(frozen=True)
 class _Nodes:
     """Points of the grid (nodes,), heaviest first, their weights summing to 1."""
@@ -140,17 +154,97 @@ class LadderTrend:
     ) -> None:
         self._x = x
         self.tasks = len(values)
-        self._units = _units(values)
-        values = values / self._units[:, None]
-        variance = variance / self._units[:, None] ** 2
         if losses is not None:
-            values = np.vstack([values, _as_ability(x, losses, values)])
+            loss = _as_ability(x, losses, values / _units(values)[:, None])
+            values = np.vstack([values, loss])
             variance = np.vstack([variance, np.zeros(len(x))])
+        self._take(values, variance)
+
+    def _take(self, values: Floats, variance: Floats) -> None:
+        """values, variance (rows, m): of the benchmarks, then of the losses if they are known."""
+        self._measured, self._drawing = values, variance
+        # Losses are put into the middle unit as they come.
+        self._units = np.append(_units(values[: self.tasks]), np.ones(len(values) - self.tasks))
         self._known = np.isfinite(values)
-        self._values = np.where(self._known, values, 0.0)
-        self._variance = np.where(self._known, variance, _UNKNOWN)
+        self._values = np.where(self._known, values / self._units[:, None], 0.0)
+        self._variance = np.where(self._known, variance / self._units[:, None] ** 2, _UNKNOWN)
         self._nodes = self._weighed()
         self._spreads: dict[float, tuple[Floats, Floats]] = {}
+
+    @property
+    def x(self) -> Floats:
+        """(m,) log compute of the rungs, rising."""
+        return self._x
+
+    @property
+    def values(self) -> Floats:
+        """(rows, m) abilities of the benchmarks, then of the losses if known; NaN: not measured."""
+        return self._measured
+
+    @property
+    def variance(self) -> Floats:
+        """(rows, m) what drawing answers adds to them."""
+        return self._drawing
+
+    def supposing(self, x: Floats, values: Floats, variance: Floats) -> LadderTrend:
+        """The trend of a ladder measured otherwise: all as `x`, `values`, `variance` here."""
+        order = np.argsort(x, kind="stable")
+        other = LadderTrend.__new__(LadderTrend)
+        other._x, other.tasks = x[order], self.tasks
+        with threadpool_limits(1, "blas"):
+            other._take(values[:, order], variance[:, order])
+        return other
+
+    def models(self, x: float, number: int, seed: int) -> Models:
+        """Models that might be trained at log compute ``x``, each on all benchmarks.
+
+        Of one seed, whatever x is, come the same draws as far as can be.
+        """
+        random = np.random.default_rng(seed)
+        m, rows = len(self._x), len(self._values)
+        # Evenly over the weights, so that few draws stand for all sizes.
+        share = (random.permutation(number) + 0.5) / number
+        picked = np.searchsorted(np.cumsum(self._nodes.weights), share).clip(
+            0, len(self._nodes.weights) - 1
+        )
+        at = np.append(self._x, x)
+        signal, noise = np.empty((number, rows)), np.empty((number, rows))
+        for draw, node in enumerate(picked):
+            one = self._nodes.kept(slice(node, node + 1))
+            still = replace(one, noise=np.zeros(1), common_noise=np.zeros(1))
+            (own,), (common,) = self._covariances(one, at)
+            (own_still,), (common_still,) = self._covariances(still, at)
+            normal = random.normal(size=(2, rows + 1, m + 1))
+            smooth = normal[0, :rows] @ _root(own_still).T + normal[0, rows] @ _root(common_still).T
+            missed = normal[1, :rows] * np.sqrt(np.diag(own - own_still).clip(0.0))
+            missed += normal[1, rows] * np.sqrt(np.diag(common - common_still).clip(0.0))
+            seen = smooth[:, :m] + missed[:, :m]
+            drawn = np.sqrt(np.where(self._known, self._variance, 0.0))
+            seen += drawn * random.normal(size=(rows, m))
+            # A draw of everything, moved by what the rungs say beyond it, is a draw given them.
+            moved = copy(self)
+            moved.tasks = rows
+            moved._values = np.where(self._known, self._values - seen, 0.0)
+            told, _ = moved._forecasts(one, m, np.array([x]))
+            signal[draw] = smooth[:, m] + told[0, :, 0]
+            noise[draw] = missed[:, m]
+        return Models(signal * self._units, noise * self._units)
+
+    def noise_share(self, task: int, x_target: float) -> float:
+        """Of the spread at ``x_target``, the share of variance that a model's own noise has."""
+        spread = self.spread(task, x_target)
+        at = np.array([x_target])
+        none = np.zeros(len(self._nodes.weights))
+        still = replace(self._nodes, noise=none, common_noise=none)
+        noise = sum(
+            (full - smooth)[:, 0, 0]
+            for full, smooth in zip(
+                self._covariances(self._nodes, at), self._covariances(still, at), strict=True
+            )
+        )
+        middle = float(spread.weights @ spread.means)
+        whole = float(spread.weights @ (spread.variances + (spread.means - middle) ** 2))
+        return float(self._units[task] ** 2 * (spread.weights @ noise)) / whole
 
     def spread(self, task: int, x_target: float) -> Spread:
         """What a benchmark's ability at ``x_target`` may be, a target's own noise included."""
@@ -187,8 +281,8 @@ class LadderTrend:
                     sds[task, place],
                     (x[i:] - x[i - 1])[place],
                     (x[i:] == x[i])[place],
-                    (self._units[:, None] * mean)[task, place],
-                    (self._units[:, None] * (actual - mean))[task, place],
+                    (self._units[: self.tasks, None] * mean)[task, place],
+                    (self._units[: self.tasks, None] * (actual - mean))[task, place],
                 )
             )
         columns = [np.concatenate(column) for column in zip(*found, strict=True)]
@@ -333,6 +427,10 @@ def _units(values: Floats) -> Floats:
     measured = known.any(axis=1)
     size = np.where(measured, size - size[measured].mean(), 0.0)
     return np.asarray(np.exp(settings.UNIT_POWER * size))
+
+
+def _root(covariance: Floats) -> Floats:
+    return np.asarray(np.linalg.cholesky(covariance + _SMALL * np.eye(len(covariance))))
 
 
 def _common_fit(root: Floats, precision: Floats, pull: Floats) -> Floats:

@@ -176,3 +176,9 @@ class Backtest(Record, frozen=True, kw_only=True, tag_field="schema", tag="cod-b
     def methods(self) -> list[str]:
         """The methods, the one that others are compared with first."""
         return list(self.summary)
+
+    @property
+    def speaking(self) -> list[str]:
+        """The methods that made a forecast; the first one whatever it made."""
+        first, *others = self.methods
+        return [first, *(name for name in others if self.summary[name].n)]

@@ -277,6 +277,9 @@ class ForecastSettings(Record, frozen=True, kw_only=True):
     tasks: Annotated[
         dict[str, dict[str, Any]], Meta(description="How each task was run, where known.")
     ]
+    groups: Annotated[
+        dict[Name, Names], Meta(description="Groups that are forecast as a whole: their tasks.")
+    ] = msgspec.field(default_factory=dict)
     rates_hash: Annotated[str, Meta(description="Fingerprint of the pass rates.")] = ""
     command: Command = None
 

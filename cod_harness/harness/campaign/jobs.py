@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from cod_harness.parent import PARENT
+
 # How a command of ours is started, before its words. Not by `-m`, which would import modules out of
 # the working folder, a `yaml.py` of somebody's among them, before ours.
 COMMAND = (
@@ -74,7 +76,8 @@ def shell_script(job: Job, folder: Path, setup: Sequence[str]) -> str:
     for line in setup:
         lines += [line, f"[ $? = 0 ] || refuse {shlex.quote(f'setup failed: {line}')}"]
     lines += [f"export {key}={shlex.quote(value)}" for key, value in job.environment.items()]
-    # A container may have another Python than the machine that submits.
+    # A container may have another Python than the machine that submits, and more between the two.
+    lines.append(f'[ -n "${{COD_PYTHON:-}}" ] || export {PARENT}=$$  # not to outlive this shell')
     words = [f"${{COD_PYTHON:-{shlex.quote(job.command[0])}}}", shlex.join(job.command[1:])]
     lines += [
         # bash delays traps while a child is in its foreground: hence `wait`.

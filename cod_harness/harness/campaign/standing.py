@@ -69,8 +69,11 @@ def standing(output: Path) -> Standing:
     folder = output / JOB_FOLDER
     records = Records.read(folder)
     driven = locks.held(folder / DRIVER_LOCK)
+    if not driven:  # what was running then is for the engines to say
+        for entry in _still(records):
+            entry.state = "waiting"
     for engine in _engines(records, folder, watching=True):
-        _look(records, engine, driven)
+        _look(records, engine)
     return Standing(
         ladder=records.about["ladder"],
         executor=records.about["engine"]["executor"],
@@ -87,27 +90,25 @@ def _engines(records: Records, folder: Path, watching: bool) -> list[Executor]:
     return made if about["executor"] == "local" else [*made, executor("local", room)]
 
 
-def _look(records: Records, engine: Executor, driven: bool) -> None:
-    still = [entry for entry in records.entries.values() if entry.state in ("waiting", "running")]
-    jobs = {entry.name: entry.job() for entry in still}
-    found = engine.found(list(jobs.values()))
+def _still(records: Records) -> list[Entry]:
+    return [entry for entry in records.entries.values() if entry.state in ("waiting", "running")]
+
+
+def _look(records: Records, engine: Executor) -> None:
+    jobs = {entry.name: entry.job() for entry in _still(records)}
+    found = [job.name for job in engine.found(list(jobs.values()))]
     ended = {finished.job.name: finished for finished in engine.poll()}
     running = {job.name for job in engine.running()}
-    for entry in still:
-        if entry.name in ended:
-            finished = ended[entry.name]
-            if finished.status == 0:
-                entry.state = "done"
-            elif finished.fate in ("ended", "cancelled"):
-                entry.state, entry.words = "failed", words(finished)
-            else:
-                entry.state = "waiting"
-        elif entry.name in running:
-            entry.state = "running"
-        elif not driven or engine.stays:
-            found_here = any(job.name == entry.name for job in found)
-            if entry.state == "running" and (found_here or not driven):
-                entry.state = "waiting"
+    for entry in map(records.entries.__getitem__, found):
+        finished = ended.get(entry.name)
+        if finished is None:
+            entry.state = "running" if entry.name in running else "waiting"
+        elif finished.status == 0:
+            entry.state = "done"
+        elif finished.fate in ("ended", "cancelled"):
+            entry.state, entry.words = "failed", words(finished)
+        else:
+            entry.state = "waiting"
 
 
 def _rows(entries: Sequence[Entry], repeats: int) -> list[Row]:
@@ -163,9 +164,7 @@ def cancel(output: Path) -> int:
     if driven:
         (folder / CANCEL).touch()
     ended = 0
-    still = [
-        entry.job() for entry in records.entries.values() if entry.state in ("waiting", "running")
-    ]
+    still = [entry.job() for entry in _still(records)]
     if driven:
         locks.released(folder / DRIVER_LOCK, 15.0)
         ended = len(still)

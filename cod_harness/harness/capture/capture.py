@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from cod_harness.errors import InputError
 from cod_harness.harness.capture import guards, record
+from cod_harness.harness.capture.announced import check_announced
 from cod_harness.harness.capture.flags import CaptureOptions
 from cod_harness.harness.capture.shards import (
     AllAnswered,
@@ -32,6 +33,7 @@ from cod_harness.harness.scoring.responses import (
     occurrence_names,
     tasks_in,
 )
+from cod_harness.ladder.files import check_folder
 from cod_harness.ladder.groups import pooled_groups
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.read_ladder import read_ladder
@@ -99,13 +101,13 @@ class Capture:
             guards.check_caches(self.options.repeats, True, False, "this run")
         folder = self.folder
         if folder is None:
-            _say("no --output_path: pass rates and forecasts cannot be written")
-        else:
-            self._others = guards.neighbours(
-                folder, self.ladder, self._entry[0].name, self._entry[1]
-            )
-            for note in self._others.notes:
-                _say(note)
+            raise InputError("--output_path is missing: name the folder that pass rates go to")
+        check_folder(folder)
+        if not self.options.merge:
+            check_announced(arguments, self.options)
+        self._others = guards.neighbours(folder, self.ladder, self._entry[0].name, self._entry[1])
+        for note in self._others.notes:
+            _say(note)
         if self.options.merge:
             self._merge = Merge(Kept.read(self._shard_folder(), self.options.merge))
 
@@ -276,21 +278,19 @@ class Capture:
 
     def saved(self, tracker: Any) -> None:
         """Write the pass rates beside the results file the harness has just written."""
-        from cod_harness.ladder.files import PASSRATES_PREFIX, PASSRATES_SUFFIX
-        from cod_harness.ladder.store import write_passrates
+        from cod_harness.ladder.store import write_capture
 
         self._tracker = tracker
         captured, folder = self._captured, self.folder
         if captured is None or not captured.rows or folder is None:
             return
         with self._kept("writing the pass rates"):
-            date = getattr(tracker, "date_id", None)
-            if date is None:
-                raise RuntimeError("the harness gave its results no date: were they written?")
+            place = folder
             if Path(tracker.output_path).suffix != ".json":
-                folder = folder / str(tracker.general_config_tracker.model_name_sanitized)
-            path = folder / f"{PASSRATES_PREFIX}{date}{PASSRATES_SUFFIX}"
-            self.store = write_passrates(path, captured.frame(), captured.settings())
+                place = folder / str(tracker.general_config_tracker.model_name_sanitized)
+            beside = {"results": f"results_{getattr(tracker, 'date_id', '')}.json"}
+            settings = {**captured.settings(), **beside}
+            self.store = write_capture(place, captured.frame(), settings, folder)
             if self._journal is None:
                 pass
             elif self.options.most and not self.options.further:

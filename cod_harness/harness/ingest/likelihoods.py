@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cod_harness.harness.scoring.analytic import choice_rate, text_rate
-from cod_harness.ladder.samples_log import Sample
+from cod_harness.ladder.logs.samples_log import Sample
 
 
 def is_analytic(first: Sample, choice: tuple[str, str] | None) -> bool:
@@ -34,7 +34,7 @@ def analytic_rate(sample: Sample) -> float | None:
     if len(lls) == 1:
         return text_rate(lls[0])
     gold = _gold(sample, len(lls))
-    if float(lls.index(max(lls)) in gold) != float(sample.get("acc", math.nan)):
+    if (lls.index(max(lls)) in gold) != sample.get("acc"):
         return None
     return choice_rate(lls, gold)
 
@@ -46,18 +46,20 @@ def _loglikelihood(responses: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError, IndexError, KeyError):
         return None
-    return number if str(greedy) in ("True", "False") else None
+    told = math.isfinite(number) and str(greedy) in ("True", "False")
+    return number if told else None
 
 
 def _gold(sample: Mapping[str, Any], choices: int) -> list[int]:
     try:
         target = ast.literal_eval(str(sample.get("target")))
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         target = sample.get("target")
     if isinstance(target, str):
+        given = sample.get("arguments")
         continuations = [
-            str(arguments.get("arg_1", "")).strip()
-            for arguments in (sample.get("arguments") or {}).values()
+            str(arguments.get("arg_1", "")).strip() if isinstance(arguments, Mapping) else ""
+            for arguments in (given.values() if isinstance(given, Mapping) else ())
         ]
         target = continuations.index(target.strip()) if target.strip() in continuations else -1
     indices = target if isinstance(target, (list, tuple)) else [target]

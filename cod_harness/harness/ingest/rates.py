@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from cod_harness.harness.ingest.likelihoods import analytic_rate, is_analytic
 from cod_harness.harness.ingest.rescoring import Rescorer, TaskSource
 from cod_harness.harness.scoring.correctness import Correct, Pipeline, chosen, passed
 from cod_harness.harness.scoring.responses import occurrence_names
-from cod_harness.ladder.samples_log import CutOff, NoSample, Sample, SamplesLog, filters_in
+from cod_harness.ladder.logs.samples_log import CutOff, NoSample, Sample, SamplesLog, filters_in
 
 # Responses are scored in batches: enough for several processes, not so much that it fills memory.
 _BATCH_BYTES = 16 << 20
@@ -113,15 +113,26 @@ def _read(
     first: Sample,
     filters: list[str],
     options: CaptureOptions,
-    source: TaskSource,
+    source: TaskSource | None,
     advance: Callable[[int], None],
     processes: int | None,
 ) -> FileRates:
-    """The rates of a log by one of these filters; no sample used where it has no line."""
+    """The rates of a log by one of these filters; no sample used where it has no line.
+
+    source: None where responses are not to be scored again.
+    """
     found = FileRates(file)
     try:
         reader = _Reader(found, first, filters, options, source, processes)
-        reader.read(log, advance)
+        try:
+            reader.read(log, advance)
+        except (
+            NotRescored
+        ) as refusal:  # further on in the file: all of it goes by its logged scores
+            found.notes.append(reader.by_logged_scores(refusal))
+            log = SamplesLog(file.path)
+            again = _read(file, log, first, filters, options, None, advance, processes)
+            return replace(again, notes=[*found.notes, *again.notes])
         others = log.filters.total() - log.filters[reader.correct.filter]
         if others:
             found.counts[_OF_OTHERS] = others
@@ -130,6 +141,21 @@ def _read(
     except InputError as refusal:
         found.refusal = str(refusal)
     return found
+
+
+class NotRescored(InputError):
+    """The task makes nothing of the responses that are logged."""
+
+
+class _NoScore(Exception):
+    """A sample whose score is missing or no number."""
+
+
+def _number(value: Any, name: str) -> Any:
+    # Compared as they are: float() fails on whole numbers beyond its range.
+    if isinstance(value, (int, float)) and abs(value) < 1e300:
+        return value
+    raise _NoScore(f"{name} is {str(value)[:60]!r}, no number")
 
 
 class _Reader:
@@ -141,7 +167,7 @@ class _Reader:
         first: Sample,
         filters: list[str],
         options: CaptureOptions,
-        source: TaskSource,
+        source: TaskSource | None,
         processes: int | None,
     ) -> None:
         self.found, self.options = found, options
@@ -150,14 +176,22 @@ class _Reader:
         # The analytic rate stands beside the logged accuracy until all of the file agrees with it.
         self.analytic = is_analytic(first, choice)
         self.logged_repeats = len(first["resps"][0])
-        self.repeats = int(found.file.config.get("repeats") or self.logged_repeats)
+        stated = found.file.config.get("repeats")
+        known = stated if isinstance(stated, int) and stated > 0 else None
+        self.repeats = known or self.logged_repeats
         self.rescorer: Rescorer | None = None
         offered = [Pipeline(name, pooled=name.startswith("maj")) for name in filters]
-        reported = [name for name in first.get("metrics") or [] if name in first]
+        metrics = first.get("metrics")
+        reported = [
+            name
+            for name in (metrics if isinstance(metrics, list) else ())
+            if isinstance(name, str) and name in first
+        ]
         self.per_repeat = isinstance(first.get("scores_per_repeat"), Mapping)
         self.counted = "n_correct" in reported
         repeated = max(self.repeats, self.logged_repeats) > 1
-        if repeated and not self.analytic and not self.per_repeat and not self.counted:
+        again = repeated and not self.analytic and not self.per_repeat and not self.counted
+        if source is not None and again:
             offered, reported = self._prepare(source, first, offered, reported, processes)
         if self.analytic:
             self.correct = Correct(filters[0], "acc", "analytic")
@@ -165,9 +199,11 @@ class _Reader:
             self.correct = chosen(task, offered, reported, choice)
         self.columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
         self.analytic_rates: list[float] = []
-        self.batch: list[tuple[int, Sample]] = []
+        self.batch: list[tuple[int, int, Sample]] = []  # line, place in the columns, sample
         self.batch_bytes = 0
         self.agreeing = self.compared = 0
+        self.same = self.repeated = 0  # questions of several responses, and those all alike
+        self.unusable: dict[int, str] = {}  # place in the columns -> what is wrong
 
     def _prepare(
         self,
@@ -189,13 +225,17 @@ class _Reader:
             tried = chosen(file.task, both, reported, choice_for(file.task, self.options))
             rescorer.scores([first], 1, (tried.filter, tried.metric), True)
         except InputError as refusal:
-            self.found.notes.append(
-                f"{file.path}: {self.logged_repeats} responses a question are logged, not "
-                f"re-scored: {refusal}; their one logged score is used (n_samples = 1)"
-            )
+            self.found.notes.append(self.by_logged_scores(refusal))
             return offered, reported
         self.rescorer = rescorer
         return both, reported
+
+    def by_logged_scores(self, why: InputError) -> str:
+        """What is said where responses are not scored again."""
+        return (
+            f"{self.found.file.path}: {self.logged_repeats} responses a question are logged, not "
+            f"re-scored: {why}; their one logged score is used (n_samples = 1)"
+        )
 
     def read(self, log: SamplesLog, advance: Callable[[int], None]) -> None:
         found, path = self.found, self.found.file.path
@@ -209,31 +249,49 @@ class _Reader:
                     found.counts["written twice"] += 1
                     continue
                 seen.add(key)
-                if self._lacks(sample):
-                    log.broken.append(
-                        f"{path}: line {number}: has no {self.correct.metric}, which earlier lines "
-                        "have"
-                    )
+                try:
+                    self._take(number, size, sample)
+                except _NoScore as problem:
+                    log.broken.append(f"{path}: line {number}: {problem}")
                     continue
                 found.counts["used"] += 1
-                self._take(number, size, sample)
         except CutOff as cut:
             found.counts["cut off"] += 1
             found.notes.append(f"{path}: line {cut.line} is cut off; the lines before it are used")
+        self._flush()
+        self._leave_out(log)
         if log.broken:
             found.counts["broken and left out"] = len(log.broken)
             more = f" (and {len(log.broken) - 1} more)" if len(log.broken) > 1 else ""
             found.notes.append(f"{log.broken[0]}{more}; the other lines are used")
-        self._flush()
+        self._say_cut_short()
         if self.columns["rate"]:
             self._finish()
 
-    def _lacks(self, sample: Sample) -> bool:
-        """Whether the score that counts is missing where nothing else tells it."""
-        otherwise = self.analytic or self.rescorer is not None or self.per_repeat or self.counted
-        return not otherwise and self.correct.metric not in sample
+    def _leave_out(self, log: SamplesLog) -> None:
+        """Take rows out that scoring could make nothing of."""
+        log.broken += self.unusable.values()
+        self.found.counts["used"] -= len(self.unusable)
+        for name, values in self.columns.items():
+            self.columns[name] = [one for at, one in enumerate(values) if at not in self.unusable]
+
+    def _say_cut_short(self) -> None:
+        """A copy that was broken off between two lines looks whole; the results know better."""
+        file = self.found.file
+        count = ((file.results.get("n-samples") or {}).get(file.task) or {}).get("effective")
+        there = self.found.counts["used"] + self.found.counts["broken and left out"]
+        if isinstance(count, int) and there < count:
+            self.found.notes.append(
+                f"WARNING: {file.path}: holds {there} questions, its results file tells of "
+                f"{count}: it was cut short, or edited; copy it again"
+            )
 
     def _take(self, number: int, size: int, sample: Sample) -> None:
+        """Take a sample in. Raises _NoScore, before anything is kept, where it holds no score."""
+        drawn = min(len(responses) for responses in sample["resps"])
+        within = min(drawn, self.repeats)
+        score = self._logged(sample, within) if self.rescorer is None else None
+        rate = analytic_rate(sample) if self.analytic else None
         columns = self.columns
         for name in _HASHES:
             columns[name].append(str(sample.get(name, "")))
@@ -241,72 +299,94 @@ class _Reader:
         columns["n_samples"].append(0)
         columns["rate"].append(math.nan)
         at = len(columns["rate"]) - 1
-        if self.analytic:
-            self._take_analytic(sample)
-        drawn = min(len(responses) for responses in sample["resps"])
+        if rate is None:  # the gold stands elsewhere: the logged accuracy is what there is
+            self.analytic = False
+        else:
+            self.analytic_rates.append(rate)
+        if within > 1:
+            self.repeated += 1
+            first = sample["resps"][0][:within]
+            self.same += all(response == first[0] for response in first)
         if drawn > self.repeats:
             self.found.counts["with padding cut"] += 1
         elif drawn < self.repeats and self.repeats == self.logged_repeats:
             self.found.counts["with fewer responses"] += 1
-        drawn = min(drawn, self.repeats)
-        if self.rescorer is not None:
-            if drawn != self._batched_repeats():
-                self._flush()
-            self.batch.append((at, sample))
-            self.batch_bytes += size
-            if self.batch_bytes > _BATCH_BYTES:
-                self._flush()
+        if score is not None:
+            self._set(at, *score)
             return
-        self._set(at, *self._logged(number, sample, drawn))
+        if within != self._batched_repeats():
+            self._flush()
+        self.batch.append((number, at, sample))
+        self.batch_bytes += size
+        if self.batch_bytes > _BATCH_BYTES:
+            self._flush()
 
-    def _logged(self, number: int, sample: Sample, drawn: int) -> tuple[float, int]:
+    def _logged(self, sample: Sample, drawn: int) -> tuple[float, int]:
         """(right answers, answers) as the file itself states them."""
         task, metric = self.found.file.task, self.correct.metric
         fractional = self.options.allow_fractional
-        where = f"{self.found.file.path}: line {number}"
         if self.per_repeat:
             scores = _per_repeat(sample.get("scores_per_repeat"), metric, self.correct.filter)
             if scores is not None:
                 if drawn > 1:
                     scores = scores[:drawn]
-                values = [passed(score, task, metric, fractional) for score in scores]
+                values = [passed(_number(one, metric), task, metric, fractional) for one in scores]
                 return sum(values), len(values)
         if self.counted and not self.analytic:
             count = sample.get("n_correct")
-            if not isinstance(count, (int, float)) or not 0 <= count <= drawn:
-                raise InputError(f"{where}: n_correct is {count!r} of {drawn} responses")
-            return float(count), drawn
+            right = float(_number(count, "n_correct"))
+            if not 0 <= right <= drawn:
+                raise _NoScore(f"n_correct is {count} of {drawn} responses")
+            return right, drawn
         if metric not in sample:
-            raise InputError(f"{where}: has no {metric}, which earlier lines have")
-        return passed(sample[metric], task, metric, fractional), 1
-
-    def _take_analytic(self, sample: Sample) -> None:
-        rate = analytic_rate(sample)
-        if rate is None:  # the gold stands elsewhere: the logged accuracy is what there is
-            self.analytic = False
-        else:
-            self.analytic_rates.append(rate)
+            raise _NoScore(f"has no {metric}, which earlier lines have")
+        return passed(_number(sample[metric], metric), task, metric, fractional), 1
 
     def _batched_repeats(self) -> int:
         if not self.batch:
             return -1
-        drawn = min(len(responses) for responses in self.batch[0][1]["resps"])
+        drawn = min(len(responses) for responses in self.batch[0][2]["resps"])
         return min(drawn, self.repeats)
 
     def _flush(self) -> None:
         if not self.batch or self.rescorer is None:
             return
-        repeats = self._batched_repeats()
-        only = [sample for _, sample in self.batch]
-        correct = (self.correct.filter, self.correct.metric)
-        scores = self.rescorer.scores(only, repeats, correct, self.options.allow_fractional)
-        for (at, sample), row in zip(self.batch, scores, strict=True):
+        try:
+            scores = list(self._scores([sample for _, _, sample in self.batch]))
+        except InputError as problem:
+            scores = self._scores_one_by_one(problem)
+        for (_, at, sample), row in zip(self.batch, scores, strict=True):
+            if row is None:
+                continue
             self._set(at, float(row.sum()), len(row))
             logged = sample.get(self.correct.metric)
             if isinstance(logged, (int, float)):
                 self.compared += 1
-                self.agreeing += float(logged) == float(row[0])
+                self.agreeing += logged == row[0]
         self.batch, self.batch_bytes = [], 0
+
+    def _scores(self, samples: list[Sample]) -> Any:
+        assert self.rescorer is not None
+        correct = (self.correct.filter, self.correct.metric)
+        fractional = self.options.allow_fractional
+        return self.rescorer.scores(samples, self._batched_repeats(), correct, fractional)
+
+    def _scores_one_by_one(self, problem: InputError) -> list[Any]:
+        """The scores of a batch in which something cannot be scored; None for that.
+
+        Raises NotRescored where it is most of the file so far: then it is the task that does not
+        fit.
+        """
+        scores: list[Any] = []
+        for number, at, sample in self.batch:
+            try:
+                scores.append(self._scores([sample])[0])
+            except InputError as why:
+                scores.append(None)
+                self.unusable[at] = f"{self.found.file.path}: line {number}: {why}"
+                if 2 * len(self.unusable) > len(self.columns["rate"]):
+                    raise NotRescored(str(problem)) from None
+        return scores
 
     def _set(self, at: int, right: float, drawn: int) -> None:
         self.columns["n_correct"][at] = right
@@ -321,6 +401,7 @@ class _Reader:
             self.columns["n_correct"] = [math.nan] * len(self.analytic_rates)
         found.columns = self.columns
         drawn = max(self.columns["n_samples"])
+        told = {"identical_share": self.same / self.repeated} if self.repeated and drawn > 1 else {}
         found.how = self._how(drawn)
         pooled = self.rescorer is not None and any(
             p.pooled for p in self.rescorer.pipelines if p.name == self.correct.filter
@@ -342,6 +423,7 @@ class _Reader:
             "num_fewshot": (results.get("n-shot") or {}).get(file.task),
             "questions": len(self.columns["rate"]),
             "scored": found.how,
+            **told,
         }
 
     def _how(self, drawn: int) -> str:

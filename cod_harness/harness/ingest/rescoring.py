@@ -21,7 +21,7 @@ from cod_harness.harness.scoring.correctness import Pipeline
 from cod_harness.harness.scoring.responses import Answered
 from cod_harness.harness.scoring.task_source import definition, named
 from cod_harness.harness.scoring.vetting import CONSENT_FLAG, unvetted
-from cod_harness.ladder.samples_log import Sample
+from cod_harness.ladder.logs.samples_log import Sample
 from cod_harness.task_folder import task_folder
 
 # What a task is told about its data: one split, with the file's first document in it.
@@ -81,7 +81,12 @@ class TaskSource:
             )
         _use_sandboxed_templates()
         with _quiet():
-            config = definition(path)
+            try:
+                config = definition(path)
+            except InputError:
+                raise
+            except Exception as error:  # its functions are imported here, and may raise anything
+                raise InputError(f"the task {name} cannot be loaded ({_short(error)})") from error
             if _runs_code(config) and not (self.run_code and programs.allowed()):
                 raise InputError(
                     "scoring it runs programs that a model wrote; to allow that set "
@@ -92,8 +97,11 @@ class TaskSource:
             except InputError:
                 raise
             except Exception as error:  # a task's own code may raise anything
-                what = " ".join(str(error).split())[:160] or type(error).__name__
-                raise InputError(f"the task {name} cannot be built ({what})") from error
+                raise InputError(f"the task {name} cannot be built ({_short(error)})") from error
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def _check_installed() -> None:
@@ -184,17 +192,17 @@ class Rescorer:
 
         Raises InputError where the task does not know filter or metric, or its code fails.
         """
-        documents = [self._answered(sample, repeats) for sample in samples]
         try:
+            documents = [self._answered(sample, repeats) for sample in samples]
             scored = scoring.score(
                 self.name, self.task, documents, choice, allow_fractional, self._processes
             )
         except InputError:
             raise
         except Exception as error:
-            what = " ".join(str(error).split())[:160]
+            what = f"{type(error).__name__}: {_short(error)}"
             raise InputError(
-                f"the task's scoring fails on the logged documents ({type(error).__name__}: {what})"
+                f"the task's scoring fails on the logged documents ({what})"
             ) from error
         return np.asarray(scored.scores)
 

@@ -7,7 +7,6 @@ them, all logged responses scored again through the task, softmax of logged log-
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +20,8 @@ from cod_harness.harness.ingest.pool import all_rates
 from cod_harness.harness.ingest.rates import FileRates, SampleFile, rates_of
 from cod_harness.harness.ingest.readers import Asked, LogRates
 from cod_harness.ladder.groups import pooled_groups
-from cod_harness.ladder.samples_log import task_and_date
+from cod_harness.ladder.logs.results_file import read_results_file
+from cod_harness.ladder.logs.samples_log import NoSample, task_and_date
 from cod_harness.ladder.store import Capture
 
 
@@ -34,7 +34,10 @@ class SamplesReader:
         """The pass rates in some logs, read in several processes where that pays."""
 
         def work(file: SampleFile, advance: Callable[[int], None], share: int) -> FileRates:
-            return rates_of(file, asked.options, asked.source, advance, share)
+            try:
+                return rates_of(file, asked.options, asked.source, advance, share)
+            except NoSample as problem:  # one broken file must not cost the others
+                return FileRates(file, refusal=str(problem).removeprefix(f"{file.path}: "))
 
         read = all_rates(_newest(paths, asked), work, asked.processes)
         for found in read:
@@ -97,17 +100,19 @@ def _identified(path: Path, asked: Asked) -> SampleFile | None:
     """Task, date and ladder entry of a samples file; None (with a note) for another model's."""
     name = task_and_date(path)
     if name is None:
-        raise InputError(
-            f"{path}: not named samples_TASK_DATE.jsonl as the harness names its files; rename it "
-            "or leave it out"
+        asked.leave(
+            path,
+            ": not named samples_TASK_DATE.jsonl as the harness names its files; rename it",
         )
+        return None
     task, date = name
     results = _results(path, date, asked.notes)
     model_args = (results.get("config") or {}).get("model_args")
     captured = results.get("cod") or {}
     try:
         if captured.get("ladder") == asked.ladder.name and asked.options.rung is None:
-            model, checkpoint = asked.ladder.find(captured["rung"]), str(captured["checkpoint"])
+            model = asked.ladder.find(str(captured.get("rung")))
+            checkpoint = str(captured.get("checkpoint", ""))
         else:
             names = _names(model_args, path.parent.name)
             model, checkpoint = rung_of(asked.ladder, asked.options, names)
@@ -130,12 +135,9 @@ def _results(path: Path, date: str, notes: list[str]) -> dict[str, Any]:
     problem = "is missing"
     if beside.exists():
         try:
-            found = json.loads(beside.read_text(encoding="utf-8", errors="replace"))
-            if isinstance(found, dict):
-                return found
-            problem = "holds no JSON object"
-        except (OSError, ValueError) as error:
-            problem = f"cannot be read ({error})"
+            return read_results_file(beside)
+        except InputError as refusal:
+            problem = str(refusal)
     text = f"{beside}: {problem}: version, shots and settings of that run are not checked"
     if text not in notes:
         notes.append(text)

@@ -53,7 +53,7 @@ def unvetted(path: Path) -> str:
     no definition.
     """
     ours, theirs = _is_below(path, task_folder()), _is_below(path, harness_tasks())
-    config = _raw(path)
+    config = raw_definition(path)
     if ours:
         base = config.get("base")
         if base is None:
@@ -109,7 +109,7 @@ def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def _raw(path: Path, depth: int = 0) -> dict[str, Any]:
+def raw_definition(path: Path, depth: int = 0) -> dict[str, Any]:
     """A definition with its includes, functions by name alone."""
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc,unused-ignore]
@@ -134,5 +134,7 @@ def _raw(path: Path, depth: int = 0) -> dict[str, Any]:
     includes = found.pop("include", None) or []
     for include in [includes] if isinstance(includes, str) else includes:
         inside = Path(str(include))
-        merged |= _raw(inside if inside.is_absolute() else path.parent / inside, depth + 1)
+        merged |= raw_definition(
+            inside if inside.is_absolute() else path.parent / inside, depth + 1
+        )
     return merged | found

@@ -7,12 +7,21 @@ from typing import Any
 import altair as alt
 
 from cod_harness.evaluation.records.backtest import Backtest
+from cod_harness.evaluation.records.base import held
 from cod_harness.report.charts.parts import percent, percent_axis, rows_chart
 from cod_harness.report.charts.theme import colour, config
 
 Chart = Any  # an Altair chart of any kind
 
 _ROW = 30  # height of a method's row
+
+# For whoever has the charts read out; the numbers stand in the page's tables.
+_IN_WORDS = {
+    "means": "Mean error of each method, with how far chance alone moves it",
+    "errors": "Every error of every method, coloured by verdict",
+    "held": "Forecasts with their intervals over what was measured",
+    "tasks": "Mean error of each method on each benchmark",
+}
 
 
 def backtest_charts(document: Backtest) -> dict[str, Chart]:
@@ -24,7 +33,7 @@ def backtest_charts(document: Backtest) -> dict[str, Chart]:
         "tasks": tasks_chart(document),
     }
     return {
-        name: chart.properties(width="container").configure(**config())
+        name: chart.properties(width="container", description=_IN_WORDS[name]).configure(**config())
         for name, chart in charts.items()
         if chart is not None
     }
@@ -52,7 +61,7 @@ def means_chart(document: Backtest) -> Chart | None:
                 alt.Tooltip(f"{key}:Q", format=".1f") for key in ("mean", "low", "high", "max")
             ), alt.Tooltip("n:Q", title="forecasts")],
         ),
-    ).properties(height=_ROW * len(document.summary))  # fmt: skip
+    ).properties(height=_ROW * len(document.speaking))  # fmt: skip
 
 
 def errors_chart(document: Backtest) -> Chart | None:
@@ -77,7 +86,7 @@ def errors_chart(document: Backtest) -> Chart | None:
                 alt.Tooltip("error:Q", title="error (points)", format="+.1f"),
             ],
         )
-        .properties(height=_ROW * len(document.summary))
+        .properties(height=_ROW * len(document.speaking))
     )
 
 
@@ -86,6 +95,7 @@ def held_chart(document: Backtest) -> Chart | None:
     first = document.methods[0]
     rows = [
         {"task": row.task, "model": row.target, "verdict": row.verdict,
+         "held": "outside" if held(row.low, row.observed, row.high) is False else row.verdict,
          "measured": percent(row.observed), "forecast": percent(row.forecast),
          "low": percent(row.low), "high": percent(row.high)}
         for row in document.rows
@@ -100,13 +110,13 @@ def held_chart(document: Backtest) -> Chart | None:
         rows_chart(even).mark_line(color=colour("faint"), strokeDash=[4, 4]).encode(x=x, y=y),
         rows_chart(rows)
         .mark_rule(opacity=0.35, strokeWidth=2)
-        .encode(x=x, y="low:Q", y2="high", color=_verdicts()),
+        .encode(x=x, y="low:Q", y2="high", color=_verdicts("held")),
         rows_chart(rows)
         .mark_point(filled=True, size=60, opacity=0.9)
         .encode(
             x=x,
             y=y,
-            color=_verdicts(),
+            color=_verdicts("held"),
             tooltip=[
                 *(alt.Tooltip(f"{key}:N") for key in ("task", "model", "verdict")),
                 *(alt.Tooltip(f"{key}:Q") for key in ("measured", "forecast", "low", "high")),
@@ -129,7 +139,7 @@ def tasks_chart(document: Backtest) -> Chart | None:
     ]
     tasks = len({row["task"] for row in rows})
     base = rows_chart(rows).encode(
-        x=alt.X("method:N", title=None, sort=document.methods,
+        x=alt.X("method:N", title=None, sort=document.speaking,
                 axis=alt.Axis(orient="top", labelAngle=0, labelOverlap=True)),
         y=alt.Y("task:N", title=None, axis=alt.Axis(labelLimit=160)),
         tooltip=[alt.Tooltip("task:N"), alt.Tooltip("method:N"),
@@ -148,20 +158,23 @@ def tasks_chart(document: Backtest) -> Chart | None:
 
 
 def _methods(document: Backtest) -> Any:
+    methods = document.speaking
     return alt.Y(
         "method:N",
         title=None,
-        sort=document.methods,
-        scale=alt.Scale(domain=document.methods),
+        sort=methods,
+        scale=alt.Scale(domain=methods),
         axis=alt.Axis(grid=False, ticks=False, domain=False, labelFontSize=12),
     )
 
 
-def _verdicts() -> Any:
+def _verdicts(field: str = "verdict") -> Any:
+    """Colours of verdicts; of "held" too, which is "outside" where an interval missed."""
+    names = {"ok": "ok", "weak": "refused", **({"outside": "outside"} if field == "held" else {})}
     return alt.Color(
-        "verdict:N",
+        f"{field}:N",
         title=None,
-        scale=alt.Scale(domain=["ok", "weak"], range=[colour("ok"), colour("refused")]),
+        scale=alt.Scale(domain=list(names), range=[colour(name) for name in names.values()]),
     )
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.files import write_whole
+from cod_harness.ladder.files import check_file, file_name, write_whole
 from cod_harness.report.page.page import Document, charts_of
 
 _SCALE = 2.0  # pixels of a PNG per unit
 
 
 def write_charts(document: Document, folder: str | os.PathLike[str], kind: str) -> list[Path]:
-    """Write each chart as `<task>_<chart>.<kind>`; files of an earlier time are replaced.
+    """Write each chart as `<task>_<chart>.<kind>`; nothing is overwritten.
+
+    Tasks whose names are the same as file names (`a/b` and `a_b`) are told apart by a number.
 
     Args:
         document: the record of a forecast or backtest.
@@ -23,14 +24,21 @@ def write_charts(document: Document, folder: str | os.PathLike[str], kind: str) 
         kind: "png" or "svg".
 
     Raises:
-        InputError: the folder cannot be written, or a package is missing.
+        InputError: a file is there already, the folder cannot be written, or a package is missing.
     """
-    written = []
+    drawn: dict[Path, Any] = {}
+    taken: set[str] = set()  # in small letters: some disks take `A` and `a` for one name
     for group, charts in charts_of(document).items():
         for name, chart in charts.items():
-            path = Path(folder) / f"{_file_name(group)}_{name}.{kind}"
-            write_whole(path, picture(chart, kind), overwrite=True)
-            written.append(path)
+            base = file_name(group)[:200]  # names end at 255 bytes
+            number = 1
+            while (of := f"{base}{f'.{number}' * (number > 1)}_{name}.{kind}").lower() in taken:
+                number += 1
+            taken.add(of.lower())
+            drawn[Path(folder) / of] = chart
+    for path in drawn:  # all of them or none
+        check_file(path)
+    written = [write_whole(path, picture(chart, kind)) for path, chart in drawn.items()]
     if not written:
         raise InputError("nothing to draw: no task of the document has rungs with data")
     return written
@@ -46,7 +54,3 @@ def picture(chart: Any, kind: str) -> bytes | str:
     if kind == "svg":
         return str(vl_convert.vegalite_to_svg(plain))
     return bytes(vl_convert.vegalite_to_png(plain, scale=_SCALE))
-
-
-def _file_name(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)

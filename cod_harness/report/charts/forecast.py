@@ -8,11 +8,18 @@ from typing import Any
 
 import altair as alt
 
-from cod_harness.evaluation.records.forecast import MapSummary, TaskForecast, TaskSummary
+from cod_harness.evaluation.records.forecast import (
+    MapSummary,
+    TaskForecast,
+    TaskSummary,
+    compute_name,
+)
 from cod_harness.report.charts.clusters import clusters_chart, questions_chart
+from cod_harness.report.charts.course import SD_OF_90, course
 from cod_harness.report.charts.parts import (
     class_colours,
     compute_axis,
+    names_axis,
     percent,
     percent_axis,
     rows_chart,
@@ -24,7 +31,16 @@ from cod_harness.report.charts.theme import CLASSES, colour, config
 Chart = Any  # an Altair chart of any kind
 
 _HEIGHT = 270
-_SD_OF_90 = 1.645  # standard errors to either side that hold 90 %
+
+# For whoever has the charts read out; the numbers stand in the page's tables.
+_IN_WORDS = {
+    "accuracy": "Accuracy over training compute: rungs, forecast with its interval, what was "
+    "measured",
+    "clusters": "Pass rates of the clusters over training compute, with their laws",
+    "questions": "Questions by how often they are solved and by what larger rungs gain",
+    "mapping": "Accuracy on all questions over accuracy on the predictable ones",
+    "deciles": "Classes of the questions in each tenth, from the hardest to the easiest",
+}
 
 
 def task_charts(
@@ -46,85 +62,135 @@ def task_charts(
     }
     charts = {name: draw() for name, draw in drawn.items()}
     return {
-        name: chart.properties(height=_HEIGHT, width="container").configure(**config())
+        name: chart.properties(
+            height=_HEIGHT, width="container", description=_IN_WORDS[name]
+        ).configure(**config())
         for name, chart in charts.items()
         if chart is not None
     }
 
 
 def accuracy_chart(task: TaskSummary, forecasts: Sequence[TaskForecast]) -> Chart | None:
-    """Accuracy against compute: rungs with error bars, forecast with its band, targets."""
+    """Accuracy against compute: rungs with error bars, the course with its band, targets."""
     rungs: list[dict[str, Any]] = [
         {
             "compute": rung.compute,
             "accuracy": percent(rung.accuracy),
-            "low": percent(rung.accuracy - _SD_OF_90 * (rung.stderr or 0.0)),
-            "high": percent(rung.accuracy + _SD_OF_90 * (rung.stderr or 0.0)),
+            "low": percent(rung.accuracy - SD_OF_90 * (rung.stderr or 0.0)),
+            "high": percent(rung.accuracy + SD_OF_90 * (rung.stderr or 0.0)),
             "model": rung.name,
+            "role": "rung",
         }
         for rung in task.rungs
         if rung.accuracy is not None
     ]
     if not rungs:
         return None
-    course = task.curve or None
-    first = course.method if course else forecasts[0].method if forecasts else ""
+    first = task.curve.method if task.curve else forecasts[0].method if forecasts else ""
     band = [
-        {
-            "compute": flop,
-            "mean": percent(mean),
-            "low": percent(low),
-            "high": percent(high),
-        }
-        for flop, mean, low, high in (course.points if course else ())
-        if mean is not None
-    ]
+        {"compute": one.compute, "mean": percent(one.mean), "low": percent(one.low),
+         "high": percent(one.high)}
+        for one in course(task)
+    ]  # fmt: skip
     goals = [_goal(entry) for entry in forecasts if entry.mean is not None]
-    measured: list[dict[str, Any]] = list(
-        {
-            entry.target: {
-                "compute": entry.compute,
-                "accuracy": percent(entry.observed),
-                "model": entry.target,
-            }
-            for entry in forecasts
-            if entry.observed is not None
-        }.values()
-    )
-    tops = [row["high"] for row in [*rungs, *band, *goals]] + [one["accuracy"] for one in measured]
-    top = min(100.0, 10.0 * math.ceil(max(tops) / 10.0 + 0.2))
-    x = compute_axis("compute", [row["compute"] for row in [*rungs, *band, *goals, *measured]])
-    y = percent_axis("accuracy", "accuracy (%)", top)
-    mine = [goal for goal in goals if goal["method"] == first]
+    mine = [goal | {"role": "forecast"} for goal in goals if goal["method"] == first]
     others = [goal for goal in goals if goal["method"] != first]
+    seen = _measured(forecasts, first)
+    marks = [*rungs, *mine, *_views(forecasts, first), *seen]
+    tops = [row["high"] for row in [*rungs, *band, *goals]] + [one["accuracy"] for one in marks]
+    top = min(100.0, 10.0 * math.ceil(max(tops) / 10.0 + 0.2))
+    x = compute_axis("compute", [row["compute"] for row in [*rungs, *band, *goals, *seen]])
+    y = percent_axis("accuracy", "accuracy (%)", top)
+    named = {one["target"]: one for one in mine if one["target"] != compute_name(one["compute"])}
+    names = names_axis("compute", {row["model"]: row["compute"] for row in rungs}, x)
+    below = alt.X("compute:Q", scale=x.to_dict()["scale"], axis=None)
+    roles = [role for role in _ROLES if any(one["role"] == role for one in marks)]
     whole = rows_chart(band).encode(x=x)
+    # A layer without rows would be an empty group to a screen reader.
     layers = [
         whole.mark_area(color=colour("forecast"), opacity=0.16).encode(
             y=percent_axis("low", "accuracy (%)", top), y2="high"
         ),
-        whole.mark_line(color=colour("forecast"), strokeWidth=1.8).encode(
-            y=percent_axis("mean", "accuracy (%)", top)
-        ),
+        rows_chart(rungs).mark_point(opacity=0).encode(x=names, y=y),
+        rows_chart(band)
+        .mark_line(color=colour("forecast"), strokeWidth=1.8)
+        .encode(x=below, y=percent_axis("mean", "accuracy (%)", top)),
         rows_chart(rungs)
         .mark_rule(color=colour("ink"), opacity=0.5)
-        .encode(x=x, y="low:Q", y2="high"),
-        rows_chart(rungs)
-        .mark_point(filled=True, size=46, color=colour("ink"), opacity=1)
-        .encode(x=x, y=y, tooltip=tips("model", "compute", "accuracy", "low", "high")),
-        rows_chart(others)
-        .mark_point(shape="stroke", size=260, strokeWidth=2, color=colour("outlier"), opacity=1)
-        .encode(x=x, y=y, tooltip=tips("method", "target", "accuracy", "low", "high")),
-        rows_chart(mine)
-        .mark_rule(color=colour("forecast"), strokeWidth=2.4)
-        .encode(x=x, y="low:Q", y2="high"),
-        rows_chart(mine)
-        .mark_point(filled=True, size=90, color=colour("forecast"), opacity=1)
-        .encode(x=x, y=y, tooltip=tips("method", "target", "compute", "accuracy", "low", "high")),
-        rows_chart(measured)
-        .mark_point(filled=True, shape="diamond", size=110, color=colour("measured"), opacity=1)
-        .encode(x=x, y=y, tooltip=tips("model", "compute", "accuracy")),
+        .encode(x=below, y="low:Q", y2="high"),
+        rows_chart(marks)
+        .mark_point(filled=True, size=80, opacity=1)
+        .encode(
+            x=below,
+            y=y,
+            color=alt.Color(
+                "role:N",
+                title=None,
+                scale=alt.Scale(domain=roles, range=[colour(_ROLES[role][0]) for role in roles]),
+            ),
+            shape=alt.Shape(
+                "role:N",
+                title=None,
+                scale=alt.Scale(domain=roles, range=[_ROLES[role][1] for role in roles]),
+            ),
+            tooltip=tips("role", "model", "compute", "accuracy", "low", "high"),
+        ),
     ]
-    return alt.layer(*layers)
+    if others:
+        strokes = rows_chart(others).mark_point(
+            shape="stroke", size=200, strokeWidth=1.6, color=colour("outlier"), opacity=0.8
+        )
+        told = tips("method", "target", "accuracy", "low", "high")
+        layers.insert(-1, strokes.encode(x=below, y=y, tooltip=told))
+    if mine:
+        rule = rows_chart(mine).mark_rule(color=colour("forecast"), strokeWidth=2.4)
+        layers.insert(-1, rule.encode(x=below, y="low:Q", y2="high"))
+    if named:
+        label = rows_chart(list(named.values())).mark_text(
+            align="right", dx=4, dy=-9, fontSize=11, color=colour("ink"), limit=110
+        )
+        high = percent_axis("high", "accuracy (%)", top)
+        layers.append(label.encode(x=below, y=high, text="target:N"))
+    return alt.layer(*layers).resolve_axis(x="independent")
+
+
+# What is drawn at a model's compute: colour and shape.
+_ROLES = {
+    "rung": ("ink", "circle"),
+    "forecast": ("forecast", "circle"),
+    "trend": ("trend", "triangle-down"),
+    "clusters": ("clusters", "triangle-up"),
+    "measured": ("measured", "diamond"),
+    "measured, outside the interval": ("outside", "diamond"),
+}
+
+
+def _views(forecasts: Sequence[TaskForecast], method: str) -> list[dict[str, Any]]:
+    """What each view alone makes of the targets that have a name."""
+    return [
+        {"compute": entry.compute, "accuracy": percent(part.mean), "role": name,
+         "model": entry.target}
+        for entry in forecasts
+        if entry.method == method and entry.named
+        for name, part in entry.parts.items()
+        if part.mean is not None and name in _ROLES
+    ]  # fmt: skip
+
+
+def _measured(forecasts: Sequence[TaskForecast], method: str) -> list[dict[str, Any]]:
+    """What was measured of the targets, told apart by whether the method's interval holds it."""
+    found = {}
+    for entry in sorted(forecasts, key=lambda one: one.method == method):
+        if entry.observed is not None:
+            found[entry.target] = {
+                "compute": entry.compute,
+                "accuracy": percent(entry.observed),
+                "model": entry.target,
+                "role": "measured, outside the interval"
+                if entry.method == method and entry.held is False
+                else "measured",
+            }
+    return list(found.values())
 
 
 def mapping_chart(task: TaskSummary, forecasts: Sequence[TaskForecast]) -> Chart | None:
@@ -215,5 +281,6 @@ def _goal(entry: TaskForecast) -> dict[str, Any]:
         "low": percent(entry.low),
         "high": percent(entry.high),
         "target": entry.target,
+        "model": entry.target,
         "method": entry.method,
     }

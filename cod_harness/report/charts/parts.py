@@ -40,24 +40,58 @@ def _short(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def compute_axis(name: str, values: Sequence[float]) -> Any:
     low, high = min(values), max(values)
-    room = (high / low) ** 0.04
+    room = max(high / low, 1.01) ** 0.04
     return alt.X(
         f"{name}:Q",
         title=_FLOP,
         scale=alt.Scale(type="log", domain=[low / room, high * room], nice=False),
         axis=alt.Axis(
-            labelExpr="'1e' + format(round(log(datum.value) / LN10), 'd')",
-            values=_powers(low, high),
+            labelExpr="replace(format(datum.value, '~e'), 'e+', 'e')",
+            values=ticks(low, high),
             grid=False,
             labelOverlap=True,
         ),
     )
 
 
-def _powers(low: float, high: float) -> list[float]:
+def names_axis(name: str, models: Mapping[str, float], axis: Any) -> Any:
+    """The axis `axis` once more, above the chart, with the models' names at their compute."""
+    amounts = [float(f"{flop:.4e}") for flop in models.values()]
+    said = f"{json.dumps(list(models))}[indexof({json.dumps(amounts)}, datum.value)]"
+    return alt.X(
+        f"{name}:Q",
+        title=None,
+        scale=axis.to_dict()["scale"],
+        axis=alt.Axis(
+            orient="top",
+            values=amounts,
+            labelExpr=said,
+            labelOverlap="greedy",
+            labelLimit=110,
+            labelSeparation=6,
+            grid=True,
+            gridDash=[2, 4],
+            ticks=False,
+            domain=False,
+        ),
+    )
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Round amounts of compute from low to high, two or more, whatever the span."""
     first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
-    every = max((last - first) // 6, 1)
-    return [10.0**power for power in range(first, last + 1, every)]
+    if last - first >= 2:
+        return [10.0**power for power in range(first, last + 1, max((last - first) // 6, 1))]
+    for steps in ((1, 2, 5), range(1, 10), [step / 10 for step in range(10, 100)]):
+        found = [
+            float(f"{step}e{power}")
+            for power in range(first - 1, last + 1)
+            for step in steps
+            if low <= float(f"{step}e{power}") <= high
+        ]
+        if len(found) > 2:
+            return found[:: max(len(found) // 8, 1)]
+    return [float(f"{low:.2e}"), float(f"{high:.2e}")]
 
 
 def percent_axis(name: str, title: str, top: float, channel: Any = None) -> Any:

@@ -16,11 +16,14 @@ COLOURS = {
     "forecast": ("#2b5f92", "#78aede"),
     "forecast-soft": ("#dbe6f1", "#21384f"),
     "measured": ("#b5482a", "#f0906c"),
+    "outside": ("#b3123f", "#ff7d9b"),
+    "trend": ("#7a4fa3", "#bd9be0"),
+    "clusters": ("#17736f", "#63c2bb"),
     "anchor": ("#62803a", "#a5c470"),
     "refused": ("#c18a2c", "#d9ad5b"),
     "outlier": ("#8f9aa8", "#78838f"),
     "zero": ("#c9ced6", "#414b57"),
-    "ok": ("#2f7d4f", "#76c796"),
+    "ok": ("#23693f", "#76c796"),
     "ok-soft": ("#e1f0e6", "#1c3527"),
     "weak-soft": ("#f8edd8", "#3a2e17"),
     "weak": ("#8a5d10", "#e2b763"),
@@ -32,6 +35,8 @@ CLASSES = {
     "outlier": ("no cluster", "outlier"),
     "zero": ("never solved", "zero"),
 }
+# The views that a forecast is made from.
+VIEWS = {"trend": ("trend", "trend"), "clusters": ("clusters", "clusters")}
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 

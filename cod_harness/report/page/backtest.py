@@ -14,18 +14,20 @@ FEWEST_JUDGED = 10
 def backtest_content(document: Backtest) -> dict[str, Any]:
     """What the template shows besides the charts."""
     rows = document.rows
-    methods = document.methods
-    first = document.summary[methods[0]]
-    mine = [row for row in rows if row.method == methods[0]]
+    methods = document.speaking
+    first = document.summary[document.methods[0]]
+    mine = [row for row in rows if row.method == document.methods[0]]
     misses = [(abs(row.error), row) for row in mine if row.error is not None]
     return {
         "title": f"Backtest: {document.ladder}",
         "document": document,
+        "method": document.methods[0],
         "methods": methods,
+        "silent": [name for name in document.methods if name not in methods],
         "level": f"{100 * document.settings.level:g} %",
         "points_known": len(mine),
         "tasks": len({row.task for row in rows}),
-        "verdict": _verdict(methods[0], first, document.settings.level),
+        "verdict": _verdict(document.methods[0], first, document.settings.level),
         "worst": [row for _, row in sorted(misses, key=lambda miss: -miss[0])[:12]],
         "command": command_text(document.settings.command),
     }

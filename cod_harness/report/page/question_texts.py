@@ -9,7 +9,7 @@ from typing import Any
 
 from cod_harness.errors import InputError
 from cod_harness.evaluation.records.forecast import Forecasts
-from cod_harness.ladder.samples_log import CutOff, SamplesLog, samples_files, task_and_date
+from cod_harness.ladder.logs.samples_log import CutOff, SamplesLog, samples_files, task_and_date
 
 _FIELDS = ("question", "problem", "query", "input", "prompt", "text", "passage", "sentence")
 _LONGEST = 240  # characters shown of a question

@@ -31,9 +31,11 @@ def backtest_table(document: Backtest, by: Sequence[str] = (), width: int | None
         Lines without a newline at the end.
     """
     width = terminal_width() if width is None else width
+    silent = [name for name in document.methods if name not in document.speaking]
+    told = [f"No number at all from {', '.join(silent)}."] if silent else []
     blocks = [
         "\n".join(textwrap.wrap(_title(document), width)),
-        "\n".join(_methods(document, width)),
+        "\n".join([*_methods(document, width), *textwrap.wrap("".join(told), width)]),
         "\n".join(_verdicts(document, width)),
         *("\n".join(_means_by(key, document, width)) for key in by),
     ]
@@ -56,7 +58,7 @@ def _title(document: Backtest) -> str:
 
 
 def _methods(document: Backtest, width: int) -> list[str]:
-    summary = document.summary
+    summary = {name: document.summary[name] for name in document.speaking}
     first = document.methods[0]
     # The first method differs from itself by nothing; alone it needs no such column.
     compared = len(summary) > 1
@@ -82,7 +84,8 @@ def _methods(document: Backtest, width: int) -> list[str]:
 
 def _verdicts(document: Backtest, width: int) -> list[str]:
     cells = []
-    for name, about in document.summary.items():
+    for name in document.speaking:
+        about = document.summary[name]
         parts = [about.verdicts.ok, about.verdicts.weak]
         numbers = [(_points(part.mean), str(part.n)) for part in parts]
         widths = [_points(about.width), _points(about.naive_width)]
@@ -94,7 +97,7 @@ def _verdicts(document: Backtest, width: int) -> list[str]:
 def _means_by(key: str, document: Backtest, width: int) -> list[str]:
     rows = document.rows
     names = list(dict.fromkeys(getattr(row, key) for row in rows))
-    methods = document.methods
+    methods = document.speaking
     lines: list[str] = []
     # As many methods side by side as fit, at least one.
     longest = max(len(name) for name in names)

@@ -14,6 +14,7 @@ from cod_harness.report.text.grid import (
     styled_grid,
     terminal_width,
 )
+from cod_harness.report.text.sentences import trust
 
 _HEADERS = (
     "Task",
@@ -96,7 +97,7 @@ def _cells(entry: TaskForecast) -> Line:
         Span(entry.task),
         Span(percent(entry.mean), "number" if entry.mean is not None else ""),
         Span(interval_text(entry)),
-        Span(percent(entry.observed)),
+        Span(percent(entry.observed), "outside" if entry.held is False else ""),
         # Adding 0.0 turns a rounded -0.0 into 0.0.
         Span(UNKNOWN if error is None else f"{round(error, 1) + 0.0:+.1f}"),
         Span(entry.verdict, entry.verdict),
@@ -129,9 +130,9 @@ def percent(value: float | None) -> str:
 
 def reason_lines(entry: TaskForecast, width: int) -> list[Line]:
     """Why a forecast is not ok, wrapped; none where it is."""
-    if entry.verdict == "ok" or not entry.reasons:
+    if entry.verdict == "ok":
         return []
-    text = f"{entry.task}: {entry.verdict}: {'; '.join(entry.reasons)}"
+    text = f"{entry.task}: {trust(entry, brief=False)}"
     first, *more = textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
     name = len(entry.task)
     head = [Span(first[:name], "name"), Span(first[name:])]

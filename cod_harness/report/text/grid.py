@@ -13,7 +13,7 @@ _SHORTEST_NAME = 8
 
 
 class Span(NamedTuple):
-    """A piece of a line, and what it is: "title", "name", "number", "rule" or a verdict."""
+    """A piece of a line; its style: "title", "name", "number", "rule", "outside" or a verdict."""
 
     text: str
     style: str = ""
@@ -57,6 +57,14 @@ def styled_grid(
         for size, leftmost in zip(widths, to_left, strict=True)
     ]
     return [_line(cells, widths, to_left) for cells in (head, rules, *rows)]
+
+
+def short_amount(number: float) -> str:
+    """A count of tokens or parameters, as 1.27M; as 5e+15 above the trillions."""
+    for size, name in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if 1e15 > number >= size:
+            return f"{number / size:.3g}{name}"
+    return f"{number:.0f}" if number < 1e15 else f"{number:.3g}"
 
 
 def terminal_width() -> int:

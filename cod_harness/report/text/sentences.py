@@ -1,4 +1,4 @@
-"""A forecast in words: what its verdict means, and one sentence on how far to trust it."""
+"""A forecast in words: what its verdict means, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ VERDICTS = {
     "weak": "weak",
     "abstain": "no forecast",
 }
-_TELLS_THE_WIDTH = "wide_interval"  # code of a reason
 
 
 def percent(value: float | None, digits: int = 1) -> str:
@@ -37,20 +36,18 @@ def distance(entry: TaskForecast, task: TaskSummary) -> float | None:
 
 
 def trust(entry: TaskForecast, brief: bool = True) -> str:
-    """One sentence on how far to trust a forecast; not `brief`: with all its reasons."""
-    because = _because(entry.reasons, brief)
-    if entry.verdict == "abstain":
-        return f"No number, because {because}." if entry.reasons else "No number."
-    width = "" if entry.width is None else f"{entry.width:.0f} points wide"
-    if entry.verdict == "weak":
-        said = entry.codes[:1] if brief else entry.codes
-        if _TELLS_THE_WIDTH in said or not width:
-            return f"A direction, not a number: {because}."
-        return f"A direction, not a number: {because} (interval {width})."
-    share = entry.subset.share
-    carried = "" if share is None else f"; {100 * share:.0f} % of the questions carry it"
-    held = f", {width}" if width else ""
-    return f"To be used with its interval{held}{carried}."
+    """How far to trust a forecast: its verdict and first reason; not `brief`: all its reasons."""
+    if entry.verdict == "ok":
+        width = "" if entry.width is None else f", {entry.width:.0f} points wide"
+        return f"To be used with its interval{width}."
+    said = "No number" if entry.verdict == "abstain" else "A direction, not a number"
+    first, *others = entry.reasons
+    told = [f"{said}: {first}"]
+    if not brief:
+        told += [f"{other[:1].upper()}{other[1:]}" for other in others]
+    elif others:
+        told.append(f"{_plural(len(others), 'more reason')} below")
+    return " ".join(f"{one.rstrip('.')}." for one in told)
 
 
 def against_measured(entry: TaskForecast) -> str:
@@ -72,23 +69,20 @@ def summary(entries: Sequence[TaskForecast]) -> str:
     count = len(entries)
     said = f"{_plural(count, 'benchmark')}: {usable} usable, {len(made) - usable} weak"
     said += f", {count - len(made)} not forecast." if len(made) < count else "."
+    measured = sum(entry.observed is not None for entry in entries)
     errors = [abs(entry.error) for entry in made if entry.error is not None]
-    if errors:
-        inside = sum(bool(entry.held) for entry in made)
-        said += (
-            f" Measured values are known for {len(errors)}: mean error "
-            f"{sum(errors) / len(errors):.1f} points, largest {max(errors):.1f}, "
-            f"{inside} of {len(errors)} inside the {100 * made[0].level:g} % intervals."
-        )
-    return said
-
-
-def _because(reasons: Sequence[str], brief: bool) -> str:
-    if not brief:
-        return "; ".join(reasons)
-    more = len(reasons) - 1
-    first = reasons[0].rstrip(".") if reasons else "its reasons are not told"
-    return first + (f", and {more} more reason{'s' * (more > 1)} below" if more > 0 else "")
+    if not measured:
+        return said
+    said += f" Measured by now: {measured}"
+    if not errors:
+        return f"{said}."
+    if len(errors) < measured:
+        said += f", of which {len(errors)} were forecast"
+    inside = sum(bool(entry.held) for entry in made)
+    return (
+        f"{said}; mean error {sum(errors) / len(errors):.1f} points, largest {max(errors):.1f}, "
+        f"{inside} of {len(errors)} inside the {100 * made[0].level:g} % intervals."
+    )
 
 
 def _plural(number: int, noun: str) -> str:

@@ -17,6 +17,7 @@ _STYLES = {
     "ok": "green",
     "weak": "yellow",
     "abstain": "dim",
+    "outside": "bold red",
 }
 
 

@@ -57,13 +57,18 @@
       panel.classList.toggle("away", away);
       panel.toggleAttribute("inert", away);
     }
+    const menu = document.getElementById("menu");
+    if (menu) menu.value = group;
     for (const tab of all("[role=tab]")) {
       const mine = tab.dataset.group === group;
       tab.setAttribute("aria-selected", mine);
       tab.tabIndex = mine ? 0 : -1;
       if (mine && scroll !== null) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
-    if (scroll) document.querySelector(".tabs").scrollIntoView({ behavior: "smooth" });
+    if (scroll) {
+      const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      document.querySelector(".tabs").scrollIntoView({ behavior: calm ? "auto" : "smooth" });
+    }
     draw(chosen).catch(failed);
   }
 
@@ -77,18 +82,45 @@
   for (const tab of all("[role=tab]")) {
     tab.addEventListener("click", () => show(tab.dataset.group));
     tab.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!step) return;
       const tabs = all("[role=tab]");
-      const next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
+      const at = tabs.indexOf(tab);
+      const next = {
+        ArrowRight: tabs[(at + 1) % tabs.length],
+        ArrowLeft: tabs[(at + tabs.length - 1) % tabs.length],
+        Home: tabs[0],
+        End: tabs[tabs.length - 1],
+      }[event.key];
+      if (!next) return;
+      event.preventDefault();
       show(next.dataset.group);
       next.focus();
     });
   }
-  for (const link of all("a.name")) {
+  const menu = document.getElementById("menu");
+  if (menu) menu.addEventListener("change", () => show(menu.value));
+  for (const link of all(".name a")) {
     link.addEventListener("click", (event) => {
       event.preventDefault();
+      history.replaceState(null, "", link.hash);
       show(link.dataset.group, true);
+    });
+  }
+  // A search opens the folds that hold what it finds, and closes them when it is emptied.
+  for (const field of all("input.search")) {
+    field.addEventListener("input", () => {
+      const card = field.closest(".card");
+      const asked = field.value.trim().toLowerCase();
+      let count = 0;
+      for (const row of all(".row[data-name]", card)) {
+        row.hidden = !row.dataset.name.includes(asked);
+        count += !row.hidden;
+      }
+      for (const fold of all("details.parts", card)) {
+        const hits = all(".row[data-name]:not([hidden])", fold).length;
+        fold.hidden = !hits;
+        fold.open = asked !== "" && hits > 0;
+      }
+      card.querySelector(".found").textContent = asked ? `${count} found` : "";
     });
   }
   for (const button of all(".picks button")) {
@@ -110,14 +142,16 @@
   });
 
   const panels = all(".panel");
-  if (panels.length) show(panels[0].dataset.group, null);
+  const named = decodeURIComponent(location.hash.slice(1));
+  const opening = panels.find((panel) => panel.dataset.group === named) || panels[0];
+  if (opening) show(opening.dataset.group, null);
   // The others are drawn when there is time, so that printing finds them; not where they are many.
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 60));
-  const waiting = panels.slice(1, 12);
+  const waiting = panels.filter((panel) => panel !== opening).slice(0, 11);
   const next = () => {
     const panel = waiting.shift();
     if (!panel) { document.body.dataset.ready = "all"; return; }
     draw(panel).catch(failed).finally(() => idle(next));
   };
-  if (panels.length) draw(panels[0]).finally(() => { document.body.dataset.ready = "first"; idle(next); });
+  if (opening) draw(opening).finally(() => { document.body.dataset.ready = "first"; idle(next); });
 })();

@@ -1,19 +1,19 @@
-"""`cod-harness plan`: what a campaign costs, before anything is spent."""
+"""What a campaign costs, before anything is spent."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from cod_harness.arguments import ArgumentParser, add_json, names, parsed
+from cod_harness.arguments import names
 from cod_harness.cli.tasks import Cost, costs
 from cod_harness.errors import InputError
 from cod_harness.ladder.draws import SPENT
+from cod_harness.ladder.files import write_whole
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.read_ladder import read_ladder
-from cod_harness.report.text.grid import UNKNOWN, grid, terminal_width
+from cod_harness.report.text.grid import UNKNOWN, grid, short_amount, terminal_width
 
 FIRST, FULL = 16, 100  # draws: of the first stage, and of the paper
 
@@ -37,51 +37,32 @@ class Bill:
     hours: float | None
 
 
-def main(words: Sequence[str]) -> int:
-    """Print the table. Returns the exit status."""
-    parser = ArgumentParser(
-        prog="cod-harness plan",
-        allow_abbrev=False,
-        description="What a ladder's runs cost on the benchmarks that ship: prompts, generated "
-        "tokens, requests and hours, for 16 draws a question, 16 and then 100 where they narrow "
-        "the forecast, and 100 everywhere.",
-    )
-    parser.add_argument("ladder", metavar="LADDER.yaml")
-    parser.add_argument("--tasks", required=True, metavar="TASK,...")
-    parser.add_argument(
-        "--tokens-per-second",
-        metavar="X",
-        help="tokens the largest model generates in a second; smaller ones are taken to be faster "
-        "in proportion to their parameters",
-    )
-    add_json(parser)
-    asked = parser.parse_args(words)
-    speed = None
-    if asked.tokens_per_second:
-        speed = parsed("--tokens-per-second", asked.tokens_per_second, _positive)
-    ladder = read_ladder(asked.ladder)
+def print_bill(path: str, tasks: str, speed: float | None, json_to: str | None) -> int:
+    """Print the bill of a ladder file. Returns the exit status.
+
+    tasks: TASK,...; speed: tokens a second of the largest model; json_to: file, "-" or None.
+    """
+    ladder = read_ladder(path)
     known = costs()
     bills = []
-    for task in names(asked.tasks):
+    for task in names(tasks):
         if task not in known:
             raise InputError(
                 f"--tasks {task}: its length is not known; there are {', '.join(sorted(known))}"
             )
         bills += bills_of(known[task], speed)
-    if asked.json:
+    if json_to:
         document = {
             "ladder": ladder.name,
             "runs": {model.name: len(model.runs()) for model in _run(ladder)},
             "per_run": [asdict(bill) for bill in bills],
         }
         text = json.dumps(document, indent=1)
-        if asked.json == "-":
+        if json_to == "-":
             print(text)
             return 0
-        from cod_harness.ladder.files import write_whole
-
-        write_whole(asked.json, text + "\n", overwrite=True)
-    print("\n".join(told(ladder, bills)), file=sys.stderr if asked.json == "-" else sys.stdout)
+        write_whole(json_to, text + "\n")
+    print("\n".join(told(ladder, bills)))
     return 0
 
 
@@ -121,9 +102,9 @@ def told(ladder: Ladder, bills: Sequence[Bill]) -> list[str]:
             bill.draws,
             f"{bill.questions:,}",
             f"{bill.requests:,}",
-            _short(bill.prompt_tokens),
-            _short(bill.generated),
-            _short(bill.most_generated),
+            short_amount(bill.prompt_tokens),
+            short_amount(bill.generated),
+            short_amount(bill.most_generated),
             UNKNOWN if bill.hours is None else f"{bill.hours:.2g}",
         )
         for bill in bills
@@ -133,10 +114,9 @@ def told(ladder: Ladder, bills: Sequence[Bill]) -> list[str]:
     lines += ["", f"All {runs} runs of {ladder.name}: rungs, checkpoints, anchors and targets"]
     for draws in dict.fromkeys(bill.draws for bill in bills):
         some = [bill for bill in bills if bill.draws == draws]
-        line = (
-            f"  {draws + ' draws:':<14}{_short(runs * sum(b.prompt_tokens for b in some))} tokens "
-            f"of prompts, {_short(runs * sum(b.generated for b in some))} generated"
-        )
+        prompts = short_amount(runs * sum(b.prompt_tokens for b in some))
+        generated = short_amount(runs * sum(b.generated for b in some))
+        line = f"  {draws + ' draws:':<14}{prompts} tokens of prompts, {generated} generated"
         hours = sum(_slowness(model, ladder) * len(model.runs()) for model in _run(ladder))
         hours *= sum(bill.hours or 0.0 for bill in some)
         lines.append(line + (f", {hours:.3g} hours" if hours else ""))
@@ -155,7 +135,7 @@ def _by_model(ladder: Ladder, bills: Sequence[Bill]) -> list[str]:
             tokens = len(model.runs()) * sum(bill.generated for bill in some)
             hours = len(model.runs()) * sum(bill.hours or 0.0 for bill in some)
             hours *= _slowness(model, ladder)
-            cells.append(_short(tokens) + (f", {hours:.2g} h" if hours else ""))
+            cells.append(short_amount(tokens) + (f", {hours:.2g} h" if hours else ""))
         rows.append(cells)
     return grid(("Model", "Runs", *(f"{draws} draws" for draws in ways)), rows, terminal_width())
 
@@ -169,17 +149,3 @@ def _slowness(model: Model, ladder: Ladder) -> float:
 def _run(ladder: Ladder) -> list[Model]:
     """The models that a campaign runs; all rungs where none says how."""
     return [model for model in ladder.models if model.model] or list(ladder.rungs)
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError("a number above 0 is needed")
-    return value
-
-
-def _short(number: float) -> str:
-    for size, name in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{name}"
-    return f"{number:.0f}"

@@ -17,6 +17,7 @@ _BUFFER = 1 << 20
 _FILTER = re.compile(rb'"filter":\s*"((?:[^"\\]|\\.)*)"')
 _NAME = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
 _NEEDED = ("doc_hash", "resps", "filter")
+_NAMES = ("doc_hash", "prompt_hash", "target_hash", "filter")
 
 Sample = dict[str, Any]
 
@@ -134,10 +135,25 @@ def _sample(path: Path, number: int, line: bytes) -> Sample:
             problem = f"a {type(sample).__name__}, not an object"
         else:
             missing = [key for key in _NEEDED if key not in sample]
-            if not missing and _well_formed(sample["resps"]):
+            odd = [key for key in _NAMES if not _is_name(sample.get(key, ""))]
+            if not missing and not odd and _well_formed(sample["resps"]):
                 return sample
-            problem = f"it has no {', '.join(missing)}" if missing else "its resps hold no response"
+            problem = "its resps hold no response"
+            if missing or odd:
+                problem = (
+                    f"it has no {', '.join(missing)}" if missing else f"its {odd[0]} is no name"
+                )
     raise NoSample(f"{path}: line {number}: not a logged sample ({problem}); was it edited?")
+
+
+def _is_name(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:  # half a character, which no table could hold
+        return False
+    return True
 
 
 def _well_formed(responses: Any) -> bool:
