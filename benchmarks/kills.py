@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -57,9 +58,13 @@ def main() -> None:
         )
         ladder.write_text(f"ladder: kills\nrungs:\n{rungs}")
         log.touch()
+        tasks = folder / "tasks"
+        shutil.copytree(TESTS / "tasks", tasks)
+        for config in tasks.glob("*.yaml"):
+            config.write_text(config.read_text().replace("@TASKS@", str(tasks)))
         os.environ["COD_ASKED"] = str(log)
         words = ["run", "--model", "cod-slow", "--model_args", f"pretrained=f1,pause={asked.pause}"]
-        words += ["--tasks", "cod_t_two_filters", "--include_path", str(TESTS / "tasks")]
+        words += ["--tasks", "cod_t_two_filters", "--include_path", str(tasks)]
         words += ["--cod-include-only", "--limit", str(asked.questions), "--cod-no-forecast"]
         words += ["--output_path", str(folder / "out"), "--cod", str(ladder), "--cod-rung", "f1"]
         words += ["--cod-repeats", str(asked.repeats)]

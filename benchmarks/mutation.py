@@ -147,19 +147,19 @@ def _with(node: ast.AST, **changed: object) -> ast.AST:
 
 
 def places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
-    """Parent, field, index and node of what may be changed: no annotation, no assertion."""
-    for parent in ast.walk(tree):
+    """Parent, field, index and node of what may be changed: no annotation, no decorator."""
+    parents = [tree]
+    while parents:
+        parent = parents.pop()
         if isinstance(parent, ast.If) and ast.unparse(parent.test) == "TYPE_CHECKING":
             continue
         for field, value in ast.iter_fields(parent):
             if field in ("annotation", "returns", "decorator_list", "bases"):
                 continue
-            if isinstance(value, ast.AST):
-                yield parent, field, None, value
-            elif isinstance(value, list):
-                for index, one in enumerate(value):
-                    if isinstance(one, ast.AST):
-                        yield parent, field, index, one
+            for index, one in enumerate(value) if isinstance(value, list) else [(None, value)]:
+                if isinstance(one, ast.AST):
+                    yield parent, field, index, one
+                    parents.append(one)
 
 
 def mutants(path: Path) -> Iterator[Mutant]:

@@ -3,7 +3,8 @@
 Rungs, checkpoints or draws of a measured ladder are taken away; the plan says how wide the
 intervals would be with each given back; each is given back, and the forecasts made again.
 
-    python benchmarks/plan.py LADDER.yaml RATES.parquet [--tasks T,...] [--json FILE]
+    python benchmarks/plan.py LADDER.yaml RATES.parquet [--tasks T,...] [--hide 0 1] [--json FILE]
+    python benchmarks/plan.py --of FILE...
 
 A case is a task, a target and an option. Targets are the ladder's own and, hidden, its largest
 rung. Ratio: width foretold over width found. Ranking: the options that one taking away leaves, by
@@ -14,15 +15,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cod_harness.engine import COD
-from cod_harness.engine.settings import LEVEL, MIN_RUNGS
+from cod_harness.engine.settings import LEVEL, MIN_RUNGS, OUTLIER
 from cod_harness.evaluation.evidence import Fit, fitted, task_evidence
 from cod_harness.evaluation.planning import Benches, Change, runs_of
 from cod_harness.evaluation.siblings import beside_each_other
@@ -33,7 +36,6 @@ from cod_harness.ladder.read_ladder import read_ladder
 from cod_harness.ladder.read_passrates import read_passrates
 
 FEWER = 16  # draws that are left where draws are taken away
-REFITS = 40
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,18 @@ class Given:
     rates: PassRates
 
 
-def benches(rates: PassRates, ladder: Ladder, goals: list[Target]) -> Benches:
+def benches(rates: PassRates, ladder: Ladder, goals: list[Target], clustered: bool) -> Benches:
     """The tasks of a ladder, fitted beside each other.
 
-    With fewer refits of the clusters than usual: the intervals are the trend's.
+    Without clusters, unless `clustered`: the intervals are the trend's, to which clusters add how
+    far they disagree with it, and that a plan takes as it is.
     """
     every = beside_each_other([task_evidence(rates, ladder, task) for task in rates.tasks])
     fits = []
     for one in every:
         if not one.problem:
-            model = fitted(COD(n_replicates=REFITS), one)
+            labels = None if clustered else np.full(len(one.questions), OUTLIER)
+            model = fitted(COD(), one, labels)
             assert isinstance(model, COD)
             fits.append(Fit(one, model))
     return Benches(fits, runs_of(rates), goals, LEVEL)
@@ -65,16 +69,19 @@ def takings(
 ) -> Iterator[tuple[str, PassRates, Ladder, list[Given]]]:
     """What is taken away: its name, what is left, and what can be given back."""
     rungs = [rung for rung in ladder.rungs if rung.name in rates.models()]
-    upper = rungs[-4:]
-    for places in ((-1, -2, -4), (-1, -3, 1), (-2, -3, 2)):
-        # Several at once, so that there is a choice; fewer where four amounts must stay.
-        for size in (3, 2, 1):
+    upper, taken = rungs[-4:], []
+    for places in ((-1, -2), (-1, -3), (-2, 2), (-1,)):
+        # Two at once, so that there is a choice; fewer where four amounts must stay.
+        for size in range(len(places), 0, -1):
             away = [rungs[place] for place in places[:size]]
             left = [rung for rung in rungs if rung not in away]
             if len({rung.compute for rung in left}) >= MIN_RUNGS:
                 break
         else:
             continue
+        if away in taken:
+            continue
+        taken.append(away)
         given = []
         for rung in away:
             more = sorted([*left, rung], key=lambda one: one.compute or 0.0)
@@ -123,64 +130,92 @@ def fewer_draws(rates: PassRates) -> PassRates:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("ladder")
-    arguments.add_argument("rates", nargs="+")
+    arguments.add_argument("ladder", nargs="?")
+    arguments.add_argument("rates", nargs="*")
     arguments.add_argument("--tasks")
-    arguments.add_argument("--json", type=Path)
+    arguments.add_argument(
+        "--hide", type=int, nargs="+", default=[0, 1],
+        help="0: the ladder's targets are forecast, 1: its largest rung, hidden",
+    )  # fmt: skip
+    arguments.add_argument("--clusters", action="store_true", help="with clusters, much slower")
+    arguments.add_argument("--json", type=Path, help="where the cases go")
+    arguments.add_argument("--of", type=Path, nargs="+", help="sum up cases written before")
     asked = arguments.parse_args()
+    if asked.of:
+        found = [json.loads(path.read_text()) for path in asked.of]
+        cases, rankings = (
+            [tuple(one) for each in found for one in each[name]] for name in ("cases", "rankings")
+        )
+    else:
+        cases, rankings = measured(asked)
+        if asked.json:
+            asked.json.write_text(json.dumps({"cases": cases, "rankings": rankings}))
+    print("\n".join(summary(cases, rankings)))
+
+
+def measured(asked: argparse.Namespace) -> tuple[list[Any], list[Any]]:
+    """Cases (target, taken away, given back, task, target, width before, foretold, found), and
+    rankings (what is given back, place in truth of what is ranked first, number of options)."""
     ladder = read_ladder(asked.ladder)
     rates = read_passrates(asked.rates, ladder)
     if asked.tasks:
         rates = rates.only(asked.tasks.split(","))
-    measured = [rung for rung in ladder.rungs if rung.name in rates.models()]
-    origins: list[tuple[list[Target], Ladder]] = [
-        ([Target(one.name, one.compute or 0.0) for one in ladder.targets], ladder)
-    ]
-    hidden = measured[-1]
-    below = tuple(rung for rung in ladder.rungs if (rung.compute or 0.0) < (hidden.compute or 0.0))
-    origins.append(([Target(hidden.name, hidden.compute or 0.0)], replace(ladder, rungs=below)))
-    cases, rankings = [], []
-    for goals, seen in origins:
+    largest = [rung for rung in ladder.rungs if rung.name in rates.models()][-1]
+    cases: list[Any] = []
+    rankings: list[Any] = []
+    for hide in asked.hide:
+        models = (largest,) if hide else ladder.targets
+        goals = [Target(one.name, one.compute or 0.0) for one in models]
+        below = [rung for rung in ladder.rungs if (rung.compute or 0.0) < goals[0].compute]
+        seen = replace(ladder, rungs=tuple(below)) if hide else ladder
         for name, base, less, given in takings(rates, seen):
-            before = benches(base, less, goals)
-            foretold = [before.after(one.change) for one in given]
-            found = [benches(one.rates, one.ladder, goals).now for one in given]
-            for one, told, real in zip(given, foretold, found, strict=True):
-                for key, now in before.now.items():
-                    if key in real:
-                        cases.append(
-                            (goals[0].name, name, one.change.what, *key, now, told[key], real[key])
-                        )
+            before = benches(base, less, goals, asked.clusters)
+            told = [before.after(one.change) for one in given]
+            found = [benches(one.rates, one.ladder, goals, asked.clusters).now for one in given]
+            for one, said, real in zip(given, told, found, strict=True):
+                what = (goals[0].name, name, one.change.kind)
+                cases += [(*what, *key, before.now[key], said[key], real[key]) for key in said]
+                means = (np.mean(list(each.values())) for each in (before.now, said, real))
+                now, expected, is_so = (f"{100 * each:5.1f}" for each in means)
                 print(
-                    f"{goals[0].name:<22} {name:<32} {one.change.what:<24} now "
-                    f"{100 * np.mean(list(before.now.values())):5.1f} foretold "
-                    f"{100 * np.mean(list(told.values())):5.1f} found "
-                    f"{100 * np.mean([real[key] for key in told]):5.1f}",
+                    f"{goals[0].name:<22} {name:<28} {one.change.what:<24} before {now} foretold "
+                    f"{expected} found {is_so}",
                     flush=True,
                 )
             if len(given) > 1:
-                told_first = int(np.argmin([np.mean(list(one.values())) for one in foretold]))
+                first = int(np.argmin([np.mean(list(one.values())) for one in told]))
                 order = np.argsort([np.mean(list(one.values())) for one in found])
-                rankings.append((int(np.flatnonzero(order == told_first)[0]), len(given)))
-    said, seen_widths = (np.array([case[at] for case in cases]) for at in (6, 7))
-    ratio = said / seen_widths
-    inside = np.mean((ratio >= 0.7) & (ratio <= 1.4))
-    print(
-        f"{len(cases)} cases: ratio 0.7 to 1.4 in {100 * inside:.0f} %, median "
-        f"{np.median(ratio):.2f}, 10 to 90 %: {np.quantile(ratio, 0.1):.2f} to "
-        f"{np.quantile(ratio, 0.9):.2f}"
-    )
-    same = np.array([case[5] for case in cases]) / seen_widths
-    inside = np.mean((same >= 0.7) & (same <= 1.4))
-    print(f"the width before, for comparison: {100 * inside:.0f} %, median {np.median(same):.2f}")
-    places = [place for place, _ in rankings]
-    print(
-        f"{len(rankings)} rankings of {np.mean([n for _, n in rankings]):.1f} options: first among "
-        f"the best two in {100 * np.mean([place < 2 for place in places]):.0f} %, the best in "
-        f"{100 * np.mean([place == 0 for place in places]):.0f} %"
-    )
-    if asked.json:
-        asked.json.write_text(json.dumps({"cases": cases, "rankings": rankings}))
+                rankings.append((name, int(np.flatnonzero(order == first)[0]), len(given)))
+    return cases, rankings
+
+
+def summary(cases: Sequence[Any], rankings: Sequence[Any]) -> Iterator[str]:
+    """Ratios by what was given back, and how good the first of each ranking was."""
+    yield "| Given back | Cases | 0.7 to 1.4 | Median | 10 to 90 % | Width before: 0.7 to 1.4 |"
+    yield "|---|--:|--:|--:|--:|--:|"
+    kinds = list(dict.fromkeys(case[2] for case in cases))
+    for kind in (*kinds, "all"):
+        some = [case for case in cases if kind in (case[2], "all")]
+        before, told, found = np.array([case[5:] for case in some], dtype=float).T
+        ratio = told / found
+        low, middle, high = np.quantile(ratio, [0.1, 0.5, 0.9])
+        yield (
+            f"| {kind} | {len(some)} | {inside(ratio):.0f} % | {middle:.2f} | {low:.2f} to "
+            f"{high:.2f} | {inside(before / found):.0f} % |"
+        )
+    places = np.array([place for _, place, _ in rankings])
+    if len(places):
+        number = np.mean([count for *_, count in rankings])
+        yield ""
+        yield (
+            f"{len(places)} rankings of {number:.1f} options: the first is among the best two in "
+            f"{100 * np.mean(places < 2):.0f} %, the best in {100 * np.mean(places == 0):.0f} %"
+        )
+
+
+def inside(ratio: npt.NDArray[np.float64]) -> float:
+    """Percent of the ratios within a factor of about 1.4."""
+    return float(100 * np.mean((ratio >= 0.7) & (ratio <= 1.4)))
 
 
 if __name__ == "__main__":

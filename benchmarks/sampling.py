@@ -2,16 +2,19 @@
 
 Run: python benchmarks/sampling.py [api] [vllm] [hf]. The API server and the engine are the tests'
 own, on this machine, so their time is not a server's; requests, prompt tokens and memory are what
-counts there. hf: a Llama of 135M random weights, one thread.
+counts there. hf: a Llama of random weights (135M unless told otherwise), one thread. Every row
+runs in a process of its own; memory is what its peak rose by.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
+import resource
 import sys
 import time
-import tracemalloc
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,16 +34,40 @@ def requests_of(prompts: list[str], repeats: int, tokens: int) -> list[Any]:
     return [request for request in made for _ in range(repeats)]
 
 
-def measured(name: str, work: Callable[[], str], traced: bool) -> None:
-    """One row: CPU seconds, wall seconds, peak of Python's memory, and what the work counts."""
-    if traced:
-        tracemalloc.start()
-    cpu, wall = time.process_time(), time.monotonic()
-    counted = work()
-    cpu, wall = time.process_time() - cpu, time.monotonic() - wall
-    peak = f"{tracemalloc.get_traced_memory()[1] / 1e6:.1f}" if traced else "-"
-    tracemalloc.stop()
-    print(f"| {name} | {counted} | {cpu:.1f} | {wall:.1f} | {peak} |", flush=True)
+def measured(name: str, work: Callable[[], str]) -> None:
+    """One row: what the work counts, CPU and wall seconds, and growth of the peak of memory.
+
+    In a fork of this process, so that no row's memory is another's; resident, MB.
+    """
+    read, write = os.pipe()
+    at_first = resident()
+    wall = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(write, work().encode())
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    os.close(write)
+    with open(read, "rb") as pipe:
+        counted = pipe.read().decode()
+    _, status, used = os.wait4(child, 0)
+    if status:
+        sys.exit(f"{name}: failed")
+    peak = used.ru_maxrss / 1024 - at_first
+    seconds = used.ru_utime + used.ru_stime
+    print(
+        f"| {name} | {counted} | {seconds:.1f} | {time.monotonic() - wall:.1f} | {peak:.0f} |",
+        flush=True,
+    )
+
+
+def resident() -> float:
+    """Memory of this process that is in RAM, MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 def ways(lm: Any) -> list[tuple[str, Callable[[list[Any]], list[str]]]]:
@@ -58,28 +85,29 @@ def ways(lm: Any) -> list[tuple[str, Callable[[list[Any]], list[str]]]]:
     return [("before", plain), ("after", ours)]
 
 
-def api() -> None:
+def api(questions: int, repeats: int) -> None:
     sys.path.insert(0, str(TESTS))
     from completion_server import serving
     from lm_eval.models.openai_completions import LocalCompletionsAPI
 
-    prompts = [f"Q: {at} + {at % 7}\nA:" + " word" * 200 for at in range(40)]
+    prompts = [f"Q: {at} + {at % 7}\nA:" + " word" * 200 for at in range(questions)]
     for name in ("before", "after"):
-        with serving() as server:
-            lm = LocalCompletionsAPI(
-                base_url=server.url, model="m", tokenizer_backend=None, num_concurrent=8
-            )
-            way = dict(ways(lm))[name]
 
-            def work(way: Any = way, server: Any = server) -> str:
-                texts = way(requests_of(prompts, 100, 32))
-                varied = sum(len(set(texts[at : at + 100])) > 1 for at in range(0, 4000, 100))
+        def work(name: str = name) -> str:
+            with serving() as server:
+                lm = LocalCompletionsAPI(
+                    base_url=server.url, model="m", tokenizer_backend=None, num_concurrent=8
+                )
+                texts = dict(ways(lm))[name](requests_of(prompts, repeats, 32))
+                varied = sum(
+                    len(set(texts[at : at + repeats])) > 1 for at in range(0, len(texts), repeats)
+                )
                 return (
                     f"{server.requests} requests, {server.prompt_words} words of prompts, "
-                    f"{varied} of 40 questions varied"
+                    f"{varied} of {len(prompts)} questions varied"
                 )
 
-            measured(f"API, {name}", work, traced=True)
+        measured(f"API, {len(prompts)} x {repeats}, {name}", work)
 
 
 def vllm() -> None:
@@ -105,10 +133,10 @@ def vllm() -> None:
             asked = sum(count for count, _ in lm.model.calls)
             return f"{asked} prompts to the engine, {lm.tokenizer.texts} tokenised"
 
-        measured(f"engine (stand-in), {repeats} repeats, {name}", work, traced=True)
+        measured(f"engine (stand-in), {repeats} repeats, {name}", work)
 
 
-def hf(questions: int, repeats: int, length: int, rows: int) -> None:
+def hf(questions: int, repeats: int, length: int, rows: int, layers: int, hidden: int) -> None:
     import torch
     from lm_eval.models.huggingface import HFLM
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -121,8 +149,9 @@ def hf(questions: int, repeats: int, length: int, rows: int) -> None:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="w0", pad_token="w0")
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30,
-        num_attention_heads=9, num_key_value_heads=3, tie_word_embeddings=True,
+        vocab_size=49152, hidden_size=hidden, intermediate_size=8 * hidden // 3,
+        num_hidden_layers=layers, num_attention_heads=hidden // 64,
+        num_key_value_heads=hidden // 192, tie_word_embeddings=True,
         max_position_embeddings=8192, pad_token_id=0, eos_token_id=0,
     )  # fmt: skip
     lm = HFLM(
@@ -139,7 +168,7 @@ def hf(questions: int, repeats: int, length: int, rows: int) -> None:
             return f"{len(way(requests_of(prompts, repeats, 64)))} samples of 64 tokens"
 
         what = f"hf, {questions} x {repeats}, prompt {length}, batch {rows}, {name}"
-        measured(what, work, traced=False)
+        measured(what, work)
 
 
 def main() -> None:
@@ -149,15 +178,19 @@ def main() -> None:
     arguments.add_argument("--repeats", type=int, default=32)
     arguments.add_argument("--prompt", type=int, default=1100)
     arguments.add_argument("--rows", type=int, default=32)
+    arguments.add_argument("--layers", type=int, default=30)
+    arguments.add_argument("--hidden", type=int, default=576, help="a multiple of 192")
+    arguments.add_argument("--api-questions", type=int, default=40)
+    arguments.add_argument("--api-repeats", type=int, default=100)
     asked = arguments.parse_args()
-    print("| Work | Counted | CPU s | Wall s | Peak of Python's memory, MB |")
+    print("| Work | Counted | CPU s | Wall s | Memory, MB |")
     print("|---|---|--:|--:|--:|")
     if "api" in asked.what:
-        api()
+        api(asked.api_questions, asked.api_repeats)
     if "vllm" in asked.what:
         vllm()
     if "hf" in asked.what:
-        hf(asked.questions, asked.repeats, asked.prompt, asked.rows)
+        hf(asked.questions, asked.repeats, asked.prompt, asked.rows, asked.layers, asked.hidden)
 
 
 if __name__ == "__main__":

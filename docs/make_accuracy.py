@@ -27,7 +27,11 @@ from cod_harness.evaluation.records.backtest import Backtest, BacktestRow
 PAGE = Path(__file__).with_name("accuracy.md")
 BEGIN, END = "<!-- tables: begin -->\n", "<!-- tables: end -->\n"
 NEAR = 10.0  # points
-COLUMNS = "ladder method n mean median refused inside width score ok mean inside".split()
+COLUMNS = [
+    *"ladder method n mean median refused inside width score ok".split(),
+    "ok: mean",
+    "ok: inside",
+]
 HEAD = f"| {' | '.join(COLUMNS)} |\n|---|---|{'--:|' * (len(COLUMNS) - 2)}\n"
 
 

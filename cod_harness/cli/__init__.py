@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 
 from cod_harness import __version__
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.faults import told
 from cod_harness.messages import QUIET, VERBOSE, messages
 from cod_harness.parent import Ended, end_with_parent_named, ended_like_interrupted
@@ -81,7 +83,10 @@ def _done(words: Sequence[str]) -> int:
             return 0
         if command not in COMMANDS:
             known = ", ".join(COMMANDS)
-            raise InputError(f"there is no command {command!r}; there are {known}")
+            raise InputError(
+                f"there is no command {command!r}; there are {known}"
+                f"{did_you_mean(command, COMMANDS)}"
+            )
         return _main_of(command)(words[1:])
     except InputError as refusal:
         print(f"cod-harness: {refusal}", file=sys.stderr)
@@ -89,15 +94,33 @@ def _done(words: Sequence[str]) -> int:
     except KeyboardInterrupt as stop:
         print("\ncod-harness: stopped", file=sys.stderr)
         return 128 + (stop.number if isinstance(stop, Ended) else signal.SIGINT)
+    except OSError as error:
+        if error.errno not in _OF_PATHS or not error.filename:
+            return told(error, f"cod-harness {command}")
+        what = f"{os.fsdecode(error.filename)}: {error.strerror}; name another path"
+        print(f"cod-harness: {InputError(what)}", file=sys.stderr)
+        return 2
     except Exception as error:
         return told(error, f"cod-harness {command}")
 
 
+# A path that cannot be reached or used, wherever that was found out, is the user's to mend.
+_OF_PATHS = {
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+}
+
+
 def _main_of(command: str) -> Callable[[Sequence[str]], int]:
     """The command's own `main`; its module is imported only when it is asked for."""
-    module = importlib.import_module(f"cod_harness.cli.{_PLACES.get(command, command)}")
+    module = importlib.import_module(module_of(command))
     found: Callable[[Sequence[str]], int] = module.main
     return found
+
+
+def module_of(command: str) -> str:
+    """The module of a command, which has its `main` and, but for `run`, its `parser`."""
+    return f"cod_harness.cli.{_PLACES.get(command, command)}"
 
 
 _OTHERS_FLAGS = ("run", "ladder")  # commands whose other flags go to lm_eval

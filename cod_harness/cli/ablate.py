@@ -17,35 +17,45 @@ from cod_harness.engine.methods import DEFAULT_METHOD, PAPER_METHOD
 from cod_harness.messages import say
 
 
-def main(words: Sequence[str]) -> int:
-    """Parse, ablate, print and write. Returns the exit status."""
-    parser = ArgumentParser(
+def parser() -> ArgumentParser:
+    """The parser of `cod-harness ablate`."""
+    made = ArgumentParser(
         prog="cod-harness ablate",
+        examples=(
+            "cod-harness ablate out --ladder ladder.yaml",
+            "cod-harness ablate out --ladder ladder.yaml --what law,map --by-task",
+        ),
         allow_abbrev=False,
         description="Change one thing about the recipe at a time and score its forecasts of "
         "measured targets, or of the largest rung where no target was measured. With one output "
         "folder as PATH the JSON goes into it as cod_ablation_<date>.json.",
     )
-    add_sources(parser)
-    parser.add_argument(
+    add_sources(made)
+    made.add_argument(
         "--what",
         metavar="A,...",
         help="clustering, law, thresholds, map, anchors (default: all that the ladder allows)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--base",
         metavar="METHOD",
         default=PAPER_METHOD,
         help=f"{PAPER_METHOD} (default) or {DEFAULT_METHOD}",
     )
-    parser.add_argument("--by-task", action="store_true", help="also the error of every forecast")
-    add_json(parser)
-    add_allow_mismatch(parser)
-    asked = parser.parse_args(words)
+    made.add_argument("--by-task", action="store_true", help="also the error of every forecast")
+    add_json(made)
+    add_allow_mismatch(made)
+    return made
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse, ablate, print and write. Returns the exit status."""
+    asked = parser().parse_args(words)
 
     from cod_harness.documents.writing import json_text, write_record
     from cod_harness.evaluation.ablation import ablate_ladder
     from cod_harness.ladder.files import check_file, check_folder, write_whole
+    from cod_harness.ladder.metrics import metric_choice
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.report.text.ablation_table import ablation_table
@@ -55,7 +65,12 @@ def main(words: Sequence[str]) -> int:
     if not asked.json and (beside := output_folder(asked.paths)):
         check_folder(beside)
     ablation = ablate_ladder(
-        read_passrates(asked.paths, ladder),
+        read_passrates(
+            asked.paths,
+            ladder,
+            match=asked.match,
+            metrics=dict(metric_choice(text, "--metric") for text in asked.metric),
+        ),
         ladder,
         what=None if asked.what is None else names(asked.what),
         base=asked.base,

@@ -18,7 +18,7 @@ from cod_harness.arguments import (
 )
 from cod_harness.cores import cores
 from cod_harness.engine.settings import LEVEL
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.messages import say
 
 _ABOUT = """\
@@ -38,47 +38,53 @@ and below it the errors of forecasts called ok and called weak.
 
 With one output folder as PATH the JSON goes into it as cod_backtest_<date>.json."""
 
-_EXAMPLES = """\
-examples:
-  cod-harness backtest OUT --ladder ladder.yaml
-  cod-harness backtest rates.parquet --ladder ladder.yaml --holdout 2 --method cod,exp,powerlaw
-  cod-harness backtest OUT --ladder ladder.yaml --holdout 0 --by task    measured targets only"""
+_EXAMPLES = (
+    "cod-harness backtest out --ladder ladder.yaml",
+    "cod-harness backtest rates.parquet --ladder ladder.yaml --method cod,exp",
+    "cod-harness backtest out --ladder ladder.yaml --holdout 0 --by task",
+)
 
 
-def main(words: Sequence[str]) -> int:
-    """Parse, backtest, print and write. Returns the exit status."""
-    parser = ArgumentParser(
+def parser() -> ArgumentParser:
+    """The parser of `cod-harness backtest`."""
+    made = ArgumentParser(
         prog="cod-harness backtest",
         allow_abbrev=False,
         description=_ABOUT,
-        epilog=_EXAMPLES,
+        examples=_EXAMPLES,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    add_sources(parser)
-    parser.add_argument(
+    add_sources(made)
+    made.add_argument(
         "--holdout",
         metavar="N",
         help="hide at most the N largest rungs, 0 for none (default: all that leave enough below)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--method", metavar="M,...", help="the first is what others are compared to (default: all)"
     )
-    parser.add_argument(
+    made.add_argument(
         "--level", metavar="P", default=str(LEVEL), help=f"of the intervals ({LEVEL:g})"
     )
-    parser.add_argument(
+    made.add_argument(
         "--by", metavar="task,target", default="", help="also mean errors per task or hidden model"
     )
-    parser.add_argument(
+    made.add_argument(
         "--jobs", metavar="N", help="processes to share the work (default: one a core)"
     )
-    add_json(parser)
-    add_allow_mismatch(parser)
-    asked = parser.parse_args(words)
+    add_json(made)
+    add_allow_mismatch(made)
+    return made
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse, backtest, print and write. Returns the exit status."""
+    asked = parser().parse_args(words)
 
     from cod_harness.documents.writing import json_text, write_record
     from cod_harness.evaluation.backtest import BacktestOptions, backtest_ladder
     from cod_harness.ladder.files import check_file, check_folder, write_whole
+    from cod_harness.ladder.metrics import metric_choice
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.progress import progress_bar
@@ -88,14 +94,19 @@ def main(words: Sequence[str]) -> int:
     by = names(asked.by)
     for name in by:
         if name not in BY:
-            raise InputError(f"--by {name}: there are {' and '.join(BY)}")
+            raise InputError(f"--by {name}: there are {' and '.join(BY)}{did_you_mean(name, BY)}")
     ladder = read_ladder(asked.ladder)
     check_file(asked.json)
     if not asked.json and (beside := output_folder(asked.paths)):
         check_folder(beside)
     with progress_bar("backtest", "fit") as progress:
         backtest = backtest_ladder(
-            read_passrates(asked.paths, ladder),
+            read_passrates(
+                asked.paths,
+                ladder,
+                match=asked.match,
+                metrics=dict(metric_choice(text, "--metric") for text in asked.metric),
+            ),
             ladder,
             BacktestOptions(
                 methods=None if asked.method is None else names(asked.method),

@@ -15,6 +15,10 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `cod-harness cancel`."""
     arguments = ArgumentParser(
         prog="cod-harness cancel",
+        examples=(
+            "cod-harness cancel out",
+            "cod-harness status out && cod-harness cancel out",
+        ),
         allow_abbrev=False,
         description="End all jobs of a ladder, on whatever engine it was started. What is measured "
         "stays, and the same `ladder` command goes on from there.",

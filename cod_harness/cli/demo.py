@@ -32,6 +32,10 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `cod-harness demo`."""
     arguments = ArgumentParser(
         prog="cod-harness demo",
+        examples=(
+            "cod-harness demo",
+            "cod-harness demo --full --output_path demo",
+        ),
         allow_abbrev=False,
         description="Run eight small benchmarks on the ladder of tiny models that ships, through "
         "lm_eval, and compare the forecast for the target with what the target scores.",

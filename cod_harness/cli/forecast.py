@@ -30,50 +30,60 @@ _RANGE = 10  # amounts in a range of compute, unless told
 _WHAT_IF = "cod_whatif_"
 
 
-def main(words: Sequence[str]) -> int:
-    """Parse, forecast, print and write. Returns the exit status."""
-    parser = ArgumentParser(
+def parser() -> ArgumentParser:
+    """The parser of `cod-harness forecast`."""
+    made = ArgumentParser(
         prog="cod-harness forecast",
+        examples=(
+            "cod-harness forecast out --ladder ladder.yaml",
+            "cod-harness forecast out --ladder ladder.yaml --compute 1e22:1e25",
+        ),
         allow_abbrev=False,
         description="Forecast the ladder's targets from pass rates. With one output folder as "
         "PATH the JSON goes into it as cod_forecast_<date>.json.",
     )
-    add_sources(parser)
-    parser.add_argument("--target", metavar="NAME", action="append", help="default: all targets")
-    parser.add_argument(
+    add_sources(made)
+    made.add_argument("--target", metavar="NAME", action="append", help="default: all targets")
+    made.add_argument(
         "--compute",
         metavar="FLOP",
         help="forecast for this training compute, or as 1e22:1e25 for a range of it (1e22:1e25:20 "
         "for 20 amounts)",
     )
-    parser.add_argument("--tasks", metavar="TASK,...", help="default: all tasks measured")
-    parser.add_argument(
+    made.add_argument("--tasks", metavar="TASK,...", help="default: all tasks measured")
+    made.add_argument(
         "--observed",
         metavar="FILE",
         help="hold checkpoints of a running job against the band: a CSV file with task, compute, "
         "accuracy and, if wanted, name",
     )
-    parser.add_argument(
+    made.add_argument(
         "--method", metavar="M,...", default=DEFAULT_METHOD, help=f"default: {DEFAULT_METHOD}"
     )
-    parser.add_argument(
+    made.add_argument(
         "--level", metavar="P", default=str(LEVEL), help=f"of the interval ({LEVEL:g})"
     )
-    add_json(parser)
-    add_allow_mismatch(parser)
-    parser.add_argument(
+    add_json(made)
+    add_allow_mismatch(made)
+    made.add_argument(
         "--clusters", metavar="FILE", help="use the clusters of another ladder, saved before"
     )
-    parser.add_argument(
+    made.add_argument(
         "--save-clusters", metavar="FILE", help="save the clusters (.parquet) for another ladder"
     )
-    asked = parser.parse_args(words)
+    return made
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse, forecast, print and write. Returns the exit status."""
+    asked = parser().parse_args(words)
 
     from cod_harness.documents.writing import json_text, write_record
     from cod_harness.evaluation.checkpoints import read_checkpoints
     from cod_harness.evaluation.forecasts import ForecastOptions, forecast_ladder
     from cod_harness.evaluation.transfer import SavedClusters
     from cod_harness.ladder.files import check_file, check_folder, write_whole
+    from cod_harness.ladder.metrics import metric_choice
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.progress import progress_bar
@@ -86,7 +96,12 @@ def main(words: Sequence[str]) -> int:
     check_file(asked.save_clusters)
     if not asked.json and (beside := output_folder(asked.paths)):
         check_folder(beside)
-    rates = read_passrates(asked.paths, ladder)
+    rates = read_passrates(
+        asked.paths,
+        ladder,
+        match=asked.match,
+        metrics=dict(metric_choice(text, "--metric") for text in asked.metric),
+    )
     if asked.tasks:
         rates = rates.only(names(asked.tasks))
     amounts = _amounts(asked.compute) if asked.compute else None

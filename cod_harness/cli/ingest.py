@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cod_harness.arguments import ArgumentParser, add_allow_mismatch, whole
+from cod_harness.arguments import ArgumentParser, add_allow_mismatch, add_match, whole
 from cod_harness.errors import InputError
 
 
@@ -13,13 +13,21 @@ def parser() -> ArgumentParser:
     """The command's arguments."""
     made = ArgumentParser(
         prog="cod-harness ingest",
+        examples=(
+            "cod-harness ingest old-runs --ladder ladder.yaml -o rates.parquet",
+            "cod-harness ingest table.csv --ladder ladder.yaml --constant task=gsm8k",
+        ),
         allow_abbrev=False,
         description="Pass rates out of earlier runs' samples_*.jsonl (runs with --log_samples), "
-        "out of Inspect's logs (*.eval), or out of tables. Where several responses a question were "
-        "logged, all of them are scored again through the task; no data set is downloaded.",
+        "out of Inspect's logs (*.eval), or out of tables; of results_*.json alone the accuracy of "
+        "each task. Where several responses a question were logged, all of them are scored again "
+        "through the task; no data set is downloaded.",
     )
     made.add_argument(
-        "paths", nargs="+", metavar="PATH", help="output folder, samples file, log, or table"
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="output folder, samples file, log, results file, or table",
     )
     made.add_argument("--ladder", required=True, metavar="LADDER.yaml")
     made.add_argument(
@@ -45,6 +53,7 @@ def parser() -> ArgumentParser:
         action="store_true",
         help="accept values between 0 and 1",
     )
+    add_match(made)
     add_allow_mismatch(made)
     made.add_argument(
         "--include_path",
@@ -71,7 +80,8 @@ def parser() -> ArgumentParser:
         action="append",
         default=[],
         help="what a table calls a column: task, question, model, n_correct, n_samples, rate, "
-        "or correct, where each row is one answer (repeatable)",
+        "or correct, where each row is one answer; accuracy, stderr and n of whole tasks "
+        "(repeatable)",
     )
     made.add_argument(
         "--constant",
@@ -87,11 +97,11 @@ def main(words: Sequence[str]) -> int:
     """Run the command. Returns the exit status; raises InputError."""
     asked = parser().parse_args(words)
 
-    from cod_harness.harness.capture.flags import metric_choice
     from cod_harness.harness.ingest.ingest import ingest
     from cod_harness.harness.scoring import programs, sandbox
     from cod_harness.ladder.files import check_file, check_folder
     from cod_harness.ladder.foreign_table import TableColumns
+    from cod_harness.ladder.metrics import metric_choice
     from cod_harness.ladder.read_ladder import read_ladder
     from cod_harness.messages import say
 
@@ -112,6 +122,7 @@ def main(words: Sequence[str]) -> int:
         dict(metric_choice(text) for text in asked.metric),
         asked.allow_fractional,
         rung=asked.rung,
+        match=asked.match,
         columns=TableColumns.parsed(asked.column, asked.constant),
         include_paths=folders,
         run_code=asked.confirm_run_unsafe_code,

@@ -43,6 +43,11 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `cod-harness ladder`; what it does not know goes to every run."""
     arguments = ArgumentParser(
         prog="cod-harness ladder",
+        examples=(
+            "cod-harness ladder ladder.yaml --tasks gsm8k_cot --output_path out \\",
+            "    --cod-repeats 16 --gen_kwargs do_sample=True,temperature=1.0",
+            "cod-harness ladder ladder.yaml --tasks cod_suite --output_path out --dry-run",
+        ),
         allow_abbrev=False,
         description="Run the tasks on every model of a ladder that has `model`; skip what is "
         "measured already; then forecast. Other arguments go to every `run`. The same command "

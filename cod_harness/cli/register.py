@@ -15,19 +15,30 @@ before, that belongs into version control. `cod-harness score` compares it with 
 A register that was changed is refused. Publish the printed hash to pin all entries up to it."""
 
 
-def main(words: Sequence[str]) -> int:
-    """Parse, check and append. Returns the exit status."""
-    parser = ArgumentParser(prog="cod-harness register", allow_abbrev=False, description=_ABOUT)
-    parser.add_argument(
-        "document", metavar="FORECAST.json", help="a forecast, or a folder with one"
+def parser() -> ArgumentParser:
+    """The parser of `cod-harness register`."""
+    made = ArgumentParser(
+        prog="cod-harness register",
+        examples=(
+            "cod-harness register out",
+            "cod-harness register forecast.json --register forecasts.jsonl",
+        ),
+        allow_abbrev=False,
+        description=_ABOUT,
     )
-    parser.add_argument(
+    made.add_argument("document", metavar="FORECAST.json", help="a forecast, or a folder with one")
+    made.add_argument(
         "--register", "-r", metavar="FILE", help="default: cod_register.jsonl in this folder"
     )
-    parser.add_argument(
+    made.add_argument(
         "--again", action="store_true", help="register a forecast although it is there already"
     )
-    asked = parser.parse_args(words)
+    return made
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse, check and append. Returns the exit status."""
+    asked = parser().parse_args(words)
 
     from cod_harness.documents import register
     from cod_harness.documents.reading import found, read_document, targets_of

@@ -15,16 +15,24 @@ Write the page of a forecast or a backtest: one HTML file, no network needed to 
 Without -o it goes beside the JSON as cod_report_<date>.html."""
 
 
-def main(words: Sequence[str]) -> int:
-    """Parse, draw and write. Returns the exit status."""
-    parser = ArgumentParser(prog="cod-harness report", allow_abbrev=False, description=_ABOUT)
-    parser.add_argument(
+def parser() -> ArgumentParser:
+    """The parser of `cod-harness report`."""
+    made = ArgumentParser(
+        prog="cod-harness report",
+        examples=(
+            "cod-harness report out",
+            "cod-harness report out --markdown summary.md --png charts",
+        ),
+        allow_abbrev=False,
+        description=_ABOUT,
+    )
+    made.add_argument(
         "document", metavar="FORECAST.json", help="forecast, backtest, or a folder with a forecast"
     )
-    parser.add_argument("-o", "--output", metavar="FILE.html", help="the page; never overwritten")
-    parser.add_argument("--png", metavar="DIR", help="also each chart as a PNG file")
-    parser.add_argument("--svg", metavar="DIR", help="also each chart as an SVG file")
-    parser.add_argument(
+    made.add_argument("-o", "--output", metavar="FILE.html", help="the page; never overwritten")
+    made.add_argument("--png", metavar="DIR", help="also each chart as a PNG file")
+    made.add_argument("--svg", metavar="DIR", help="also each chart as an SVG file")
+    made.add_argument(
         "--markdown",
         metavar="FILE",
         nargs="?",
@@ -32,16 +40,21 @@ def main(words: Sequence[str]) -> int:
         help="a summary for a pull request or model card, instead of the page; - or nothing is "
         "standard output",
     )
-    parser.add_argument(
+    made.add_argument(
         "--with-questions",
         metavar="SAMPLES",
         nargs="+",
         help="show texts of example questions, out of lm-eval's samples_*.jsonl (files, folders)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--plan", metavar="PLAN.json", help="show what to measure next, by `plan --json`"
     )
-    asked = parser.parse_args(words)
+    return made
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse, draw and write. Returns the exit status."""
+    asked = parser().parse_args(words)
 
     from cod_harness.documents.reading import found, read_document, targets_of
     from cod_harness.evaluation.records.forecast import Forecasts

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from cod_harness.arguments import flags_of
 from cod_harness.cli.outlook import Outlook
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.faults import told
 from cod_harness.harness.capture import flags
 from cod_harness.harness.capture.capture import Capture
@@ -42,6 +46,8 @@ def main(argv: Sequence[str]) -> int:
         print(f"cod-harness: {refusal}", file=sys.stderr)
         return 2
     except SystemExit as stop:  # the harness's own argument errors
+        if stop.code == 2:
+            _suggest(rest)
         return stop.code if isinstance(stop.code, int) else 2
     except Exception as error:
         # Before anything is asked of a model: an unknown task, a path that is not there.
@@ -49,9 +55,38 @@ def main(argv: Sequence[str]) -> int:
             return told(error, "cod-harness run")
         what = " ".join(str(error).split()) or type(error).__name__
         remedy = _remedy(error, rest)
-        print(f"cod-harness: lm_eval refuses the run: {what}{remedy}", file=sys.stderr)
+        hints = (did_you_mean(task, capture.known_tasks) for task in options.request["tasks"])
+        hint = next(filter(None, hints), "") if "not found" in what else ""
+        print(f"cod-harness: lm_eval refuses the run: {what}{remedy}{hint}", file=sys.stderr)
         return 2
+    if capture.store is not None and capture.tasks_captured:
+        print("\n".join(_beside_the_harness(capture.tasks_captured)))
     return capture.finish()
+
+
+def _beside_the_harness(tasks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The pass rate of each task beside the score in the harness's table, which is of one answer a
+    question: the more is drawn, the nearer the rate is to what another draw would score."""
+    from cod_harness.report.text.grid import UNKNOWN, grid, terminal_width
+
+    def share(value: float | None) -> str:
+        return UNKNOWN if value is None else f"{value:.4f}"
+
+    header = ("Tasks", "Filter", "Metric", "Harness", "Pass rate", "Samples", "Questions")
+    rows = [
+        (
+            name,
+            str(about.get("filter", UNKNOWN)),
+            str(about.get("metric", UNKNOWN)),
+            share(about.get("harness_score")),
+            share(about.get("rate")),
+            # A rate that the model's probabilities give needs no samples.
+            str(about.get("repeats") or "exact"),
+            str(about.get("questions", UNKNOWN)),
+        )
+        for name, about in sorted(tasks.items())
+    ]
+    return ["Captured pass rates", "", *grid(header, rows, terminal_width(), header[:3]), ""]
 
 
 # What a model of the harness needs beyond the harness itself, by the beginning of its name.
@@ -88,7 +123,7 @@ class _AskedToEnd(BaseException):
     """SIGTERM: not an Exception, which the harness catches in places."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def _ended_in_order() -> Iterator[None]:
     """Let SIGTERM unwind what runs inside, so that files and child processes are seen to."""
     if threading.current_thread() is not threading.main_thread():
@@ -130,6 +165,10 @@ def _run_harness(rest: Sequence[str], capture: Capture) -> None:
 def _help() -> int:
     print(flags.parser().format_help())
     print("and every flag of lm_eval run:\n")
+    return _harness_help()
+
+
+def _harness_help() -> int:
     try:
         from lm_eval.__main__ import cli_evaluate
     except ImportError:
@@ -143,3 +182,15 @@ def _help() -> int:
     finally:
         sys.argv = before
     return 0
+
+
+def _suggest(words: Sequence[str]) -> None:
+    """After the harness's own complaint: the flag that an unknown one is most like."""
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        _harness_help()
+    known = set(re.findall(r"--[a-z]\w+", said.getvalue())) | set(flags_of(flags.parser()))
+    for word in words:
+        flag = word.partition("=")[0]
+        hint = did_you_mean(flag, known) if flag.startswith("--") and flag not in known else ""
+        if hint:
+            print(f"cod-harness: {flag}: no such flag{hint}", file=sys.stderr)

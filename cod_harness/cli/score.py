@@ -15,26 +15,39 @@ or outside the interval, and the calibration over all entries so far. The scores
 the register as an entry of their own. A register that was changed is refused, with the place."""
 
 
-def main(words: Sequence[str]) -> int:
-    """Parse, check, score, print and record. Returns the exit status."""
-    parser = ArgumentParser(prog="cod-harness score", allow_abbrev=False, description=_ABOUT)
-    parser.add_argument("register", metavar="REGISTER", help="file that `register` wrote")
-    parser.add_argument(
+def parser() -> ArgumentParser:
+    """The parser of `cod-harness score`."""
+    made = ArgumentParser(
+        prog="cod-harness score",
+        examples=(
+            "cod-harness score cod_register.jsonl out-70b/",
+            "cod-harness score forecasts.jsonl out-70b/ --target 70b --json scores.json",
+        ),
+        allow_abbrev=False,
+        description=_ABOUT,
+    )
+    made.add_argument("register", metavar="REGISTER", help="file that `register` wrote")
+    made.add_argument(
         "results", nargs="+", metavar="RESULTS", help="results_*.json, or folders with some"
     )
-    parser.add_argument("--target", metavar="NAME", help="whose results they are")
-    parser.add_argument(
+    made.add_argument("--target", metavar="NAME", help="whose results they are")
+    made.add_argument(
         "--expect", metavar="HASH", help="refuse a register without the entry of this hash"
     )
-    parser.add_argument(
+    made.add_argument(
         "--as-is",
         action="store_true",
         help="count values in the calibration that are of another quantity than the forecasts",
     )
-    parser.add_argument(
+    made.add_argument(
         "--json", metavar="FILE", help="where the JSON goes; - is standard output, then no table"
     )
-    asked = parser.parse_args(words)
+    return made
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse, check, score, print and record. Returns the exit status."""
+    asked = parser().parse_args(words)
 
     from cod_harness.documents import register, score
     from cod_harness.documents.measured import read_results

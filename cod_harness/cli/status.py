@@ -17,6 +17,10 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `cod-harness status`."""
     arguments = ArgumentParser(
         prog="cod-harness status",
+        examples=(
+            "cod-harness status out",
+            "cod-harness status out --json -",
+        ),
         allow_abbrev=False,
         description="Say of each rung and task of a ladder whether it waits, runs, is done or has "
         "failed, on whatever engine it was started.",
@@ -66,7 +70,8 @@ def _about(row: Row) -> str:
     if row.shards and row.state != "done":
         parts.append(", ".join(f"{n} shards {state}" for state, n in row.shards.items() if n))
     if row.questions is not None:
-        parts.append(f"{row.questions}/{row.total} questions, {row.left} left")
+        left = f", {row.left} left" if row.left else ""
+        parts.append(f"{row.questions}/{row.total} {row.unit}{left}")
     if row.words and row.state != "done":
         parts.append(row.words if row.state == "failed" else f"before: {row.words}")
     return "; ".join(parts)

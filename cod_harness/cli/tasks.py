@@ -11,20 +11,32 @@ from typing import Any
 import yaml
 
 from cod_harness.arguments import ArgumentParser
-from cod_harness.harness.scoring.correctness import Pipeline, chosen
+from cod_harness.ladder.metrics import Pipeline, chosen
 from cod_harness.task_folder import task_folder
 
 # Repeats of the paper, and of the configurations.
 _REPEATS = 100
 
 
-def main(words: Sequence[str]) -> int:
-    """Print the tables, or the folder. Returns the exit status."""
-    parser = ArgumentParser(prog="cod-harness tasks", allow_abbrev=False)
-    parser.add_argument(
+def parser() -> ArgumentParser:
+    """The parser of `cod-harness tasks`."""
+    made = ArgumentParser(
+        prog="cod-harness tasks",
+        examples=(
+            "cod-harness tasks",
+            "lm_eval run --include_path $(cod-harness tasks --path) --tasks cod_gsm8k",
+        ),
+        allow_abbrev=False,
+    )
+    made.add_argument(
         "--path", action="store_true", help="print the folder to give lm_eval --include_path"
     )
-    asked = parser.parse_args(words)
+    return made
+
+
+def main(words: Sequence[str]) -> int:
+    """Print the tables, or the folder. Returns the exit status."""
+    asked = parser().parse_args(words)
     print(task_folder() if asked.path else listed())
     return 0
 

@@ -94,7 +94,8 @@ def measured(results: Results, task: str, about: RegisteredTask) -> Measured | s
         return Measured(float(captured["rate"]), "pass rate", _difference(results, task, about))
     if not about.metric:
         return f"{task}: the forecast does not say its metric, so no value can be picked"
-    value: Any = scores.get(key)
+    # Files of version 0.3 know no filters.
+    value: Any = scores.get(key, scores.get(about.metric))
     if not _fraction(value):
         numbers = [name for name, one in scores.items() if "," in name and _fraction(one)]
         others = [name for name in numbers if "_stderr" not in name]

@@ -12,7 +12,7 @@ from cod_harness.documents.register import (
     RegisteredScores,
     forecasts_of,
 )
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.evaluation.records.base import held, mean, points_off
 from cod_harness.evaluation.records.score import Calibration, ScoreRow
 
@@ -40,6 +40,7 @@ def score_rows(
     if target is not None and target not in targets:
         raise InputError(
             f"--target {target}: no forecast of it is registered; there are {', '.join(targets)}"
+            f"{did_you_mean(target, targets)}"
         )
     rows: dict[Key, ScoreRow] = {}
     notes: list[str] = []

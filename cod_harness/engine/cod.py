@@ -45,6 +45,7 @@ from cod_harness.engine.verdicts import (
     measured_decline,
     measured_rise,
     miss_doubts,
+    no_questions,
     nothing_to_go_on,
     order_doubts,
     range_doubts,
@@ -143,6 +144,7 @@ class COD(Recipe):
         if self.trend:
             self._follow(ladder, siblings, rung_losses(losses, ladder))
         self._replicates: Replicates | None = None
+        self._clusters_at: dict[float, View] = {}  # their view, by compute
         return self
 
     def forecast(self, compute: float, level: float = LEVEL) -> Forecast:
@@ -178,11 +180,13 @@ class COD(Recipe):
         """
         found = {}
         if not self._silent and not draw_doubts(self._ladder.n_samples):
-            mean = float(self.mapping_(self._extrapolate(compute).mean))
-            ends = mean, mean
-            if self.n_replicates > 0:
-                ends = central_interval(self._draws(compute), mean, settings.ONE_SD)
-            found["clusters"] = clusters_view(mean, *ends)
+            if compute not in self._clusters_at:
+                mean = float(self.mapping_(self._extrapolate(compute).mean))
+                ends = mean, mean
+                if self.n_replicates > 0:
+                    ends = central_interval(self._draws(compute), mean, settings.ONE_SD)
+                self._clusters_at[compute] = clusters_view(mean, *ends)
+            found["clusters"] = self._clusters_at[compute]
         found["trend"] = self._trend_view(compute, level)
         return found
 
@@ -206,8 +210,6 @@ class COD(Recipe):
         trend, by `LadderTrend.supposing` from `ladder_trend`.  A rung that stands in it as it was
         measured keeps its accuracy.  The result answers `views` and `interval` alone.
         """
-        if not self._silent and self.n_replicates > 0:
-            self._draws(self._last)  # from the rungs as they are, not as supposed
         place = self._place_among
         known = replace(self._abilities, values=trend.values[place], variance=trend.variance[place])
         before = dict(zip(self._abilities.values, self._accuracy, strict=True))
@@ -258,7 +260,9 @@ class COD(Recipe):
         self._kept = [cluster.id for cluster in clusters if cluster.predictable]
         self._theta = fits.theta[self._kept]
         subset: Bools = np.isin(labels, self._kept)
-        self._silent = silent_clusters(clusters, float(subset.mean()), self.min_share)
+        self._silent = no_questions(self._ladder) or silent_clusters(
+            clusters, float(subset.mean()), self.min_share
+        )
         return clusters, subset
 
     def _extrapolate(self, compute: float) -> Subset:

@@ -108,7 +108,7 @@ def _knots(x: Floats, pieces: int) -> Floats:
     The two ends count as points: a benchmark whose rest stands high while its subset is at 0 needs
     room for the climb from (0, 0) to its first point.
     """
-    places = np.concatenate([[0.0], np.clip(x, 0.0, 1.0), [1.0]])
+    places = np.concatenate([[0.0], x, [1.0]])
     inner = np.quantile(places, np.arange(1, pieces) / pieces)
     inner = inner[(inner > 1e-3) & (inner < 1.0 - 1e-3)]
     distinct: list[float] = []

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cod_harness.engine.arrays import Bools, Floats, Ints
-from cod_harness.engine.settings import MIN_RUNGS, OUTLIER
+from cod_harness.engine.settings import MIN_RUNGS, OUTLIER, UNTOLD_ANSWERS
 from cod_harness.errors import InputError
 
 
@@ -96,6 +96,18 @@ def measurements(
     return Measurements(
         np.ascontiguousarray(p[questions]), c, k[questions], q[questions], questions, rungs
     )
+
+
+def answers(ladder: Measurements) -> Floats:
+    """Answers (m,) behind each rung's accuracy: its draws, at least one a question.
+
+    One analytic rate a rung is an accuracy of whose answers nothing is told:
+    `settings.UNTOLD_ANSWERS`.
+    """
+    if len(ladder.rates) == 1:
+        draws = ladder.n_samples[0]
+        return np.where(draws > 0, draws, UNTOLD_ANSWERS)
+    return np.asarray(np.maximum(ladder.n_samples, 1.0).sum(axis=0))
 
 
 def check_question(compute: float, level: float) -> None:

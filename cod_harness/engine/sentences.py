@@ -59,7 +59,7 @@ SENTENCES: Mapping[str, Callable[[Values], str]] = {
         f"{v['compute']:.3g} FLOP, the smallest rung {v['smallest']:.3g}",
         "a smaller rung is needed",
     ),
-    "one_question": lambda v: "one question only: there is nothing to cluster",
+    "no_questions": lambda v: "one rate a rung, no questions: there is nothing to cluster",
     "never_answered": lambda v: (
         "no model of the ladder ever answered a question: nothing shows when a larger one will"
     ),
@@ -74,6 +74,9 @@ SENTENCES: Mapping[str, Callable[[Values], str]] = {
     ),
     "no_losses": _no_losses,
     # The clusters are silent.
+    "results_alone": lambda v: (
+        "made from results without samples: the trend of the accuracies alone, nothing to cluster"
+    ),
     "no_predictable_cluster": lambda v: _said(
         "no group of questions rises steadily enough to be followed to a larger model",
         f"of {v['clusters']} clusters none passes the thresholds",

@@ -59,6 +59,8 @@ POPULATION_SMOOTH = 0.75  # sd of the kernel that smooths the population of diff
 MOST_DRAWS = 16.0
 LEAST_SLOPE = 0.02  # accuracy per unit of ability, below which sampling says nothing of ability
 
+# Behind an accuracy of which only itself is known; half of one is how near it counts to 0 and 1.
+UNTOLD_ANSWERS = 1000.0  # judgement: what benchmarks usually have
 PLAIN_POPULATION = 1.0  # sd of difficulties where there are no questions to learn them from
 
 # The trend of ability, per e-fold of compute: middles of lognormal priors of sd 1; judgements,

@@ -64,10 +64,16 @@ def below_ladder(compute: float, smallest: float) -> Reason | None:
     return None
 
 
+def no_questions(ladder: Measurements) -> Reason | None:
+    """Whether there is one rate a rung: a single question, or a benchmark's accuracy alone."""
+    return because("no_questions") if len(ladder.rates) == 1 else None
+
+
 def nothing_to_go_on(ladder: Measurements) -> Reason | None:
     """Why the clusters could say nothing whatever they were."""
-    if len(ladder.rates) == 1:
-        return because("one_question")
+    alone = no_questions(ladder)
+    if alone:
+        return alone
     if not ladder.rates.any():
         return because("never_answered")
     return None

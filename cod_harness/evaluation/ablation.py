@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.evaluation.ablation_bench import BASES, Bench, Variant
 from cod_harness.evaluation.evidence import check_rungs, measured_rates
 from cod_harness.evaluation.forecasts import mismatches
@@ -127,12 +127,17 @@ def ablate_ladder(
     """
     chosen = _chosen(what)
     if base not in BASES:
-        raise InputError(f"no recipe {base!r} to ablate; there are {', '.join(BASES)}")
+        raise InputError(
+            f"no recipe {base!r} to ablate; there are {', '.join(BASES)}{did_you_mean(base, BASES)}"
+        )
     check_rungs(rates, ladder)
     notes = [*rates.notes, *mismatches(rates, allow_mismatch)]
     outcomes: dict[str, list[Outcome]] = {axis.name: [] for axis in chosen}
     scored: list[Origin] = []
     for task in rates.tasks:
+        if rates.whole(task):
+            notes.append(f"{task}: not ablated: without samples there is nothing to cluster")
+            continue
         origins, told = rolling_origins(rates, ladder, task, holdout=1)
         notes += told
         if origins:
@@ -147,7 +152,8 @@ def ablate_ladder(
         bench = Bench(evidence, base)
         for hidden in origin.hidden:
             column, _ = measured_rates(rates, evidence, hidden.model.name)
-            assert column is not None  # or it would not be among those that can be scored
+            if column is None:  # known by its accuracy alone
+                continue
             for axis in chosen:
                 if axis.name != "anchors" or evidence.anchors:
                     outcomes[axis.name] += [
@@ -187,7 +193,9 @@ def _chosen(what: Sequence[str] | None) -> list[Axis]:
         return list(known.values())
     for name in what:
         if name not in known:
-            raise InputError(f"no ablation {name!r}; there are {', '.join(known)}")
+            raise InputError(
+                f"no ablation {name!r}; there are {', '.join(known)}{did_you_mean(name, known)}"
+            )
     if not what:
         raise InputError(f"no ablation given; there are {', '.join(known)}")
     return [axis for axis in known.values() if axis.name in what]

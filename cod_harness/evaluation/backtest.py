@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from cod_harness.engine.settings import LEVEL
 from cod_harness.errors import InputError
-from cod_harness.evaluation.evidence import Evidence, Floats, fitted
+from cod_harness.evaluation.evidence import Evidence, Floats, fitted, reasons_of
 from cod_harness.evaluation.forecasts import (
     Progress,
     check_level,
@@ -190,6 +190,7 @@ def _done(job: _Job) -> list[Forecast]:
 def _row(evidence: Evidence, hidden: Hidden, method: str, forecast: Forecast) -> BacktestRow:
     made = forecast.verdict != "abstain"
     mean = known(forecast.mean)
+    reasons = reasons_of(forecast, evidence)
     return BacktestRow(
         task=evidence.task,
         target=hidden.model.name,
@@ -200,14 +201,14 @@ def _row(evidence: Evidence, hidden: Hidden, method: str, forecast: Forecast) ->
         observed=hidden.observed,
         error=points_off(mean, hidden.observed) if made else None,
         verdict=forecast.verdict,
-        reasons=sentences(forecast.reasons),
-        codes=codes(forecast.reasons),
+        reasons=sentences(reasons),
+        codes=codes(reasons),
         role=hidden.role,
         compute=hidden.compute,
         # How far beyond: times the compute of the largest rung that the forecast saw.
         distance=hidden.compute / float(max(evidence.compute)),
         rungs=len(evidence.rungs),
-        questions=len(evidence.questions),
+        questions=evidence.size,
     )
 
 

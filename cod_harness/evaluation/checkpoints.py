@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.evaluation.records.forecast import compute_name
 from cod_harness.ladder.read_ladder import number
 
@@ -64,7 +64,10 @@ def read_checkpoints(path: str | os.PathLike[str], tasks: Sequence[str]) -> list
         where = f"{place}: row {row}"
         task = str(cells["task"])
         if task not in tasks:
-            raise InputError(f"{where}: no task {task!r} in the pass rates; {', '.join(tasks)}")
+            raise InputError(
+                f"{where}: no task {task!r} in the pass rates; {', '.join(tasks)}"
+                f"{did_you_mean(task, tasks)}"
+            )
         compute = _value(where, "compute", str(cells["compute"]))
         if not compute > 0:
             raise InputError(f"{where}: compute is {compute:g}; give training FLOP, above 0")

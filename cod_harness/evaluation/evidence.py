@@ -15,9 +15,10 @@ from cod_harness.engine.verdicts import Reason, because
 from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
+from cod_harness.ladder.rate_table import WHOLE
 
 if TYPE_CHECKING:
-    from cod_harness.engine import COD, Forecaster
+    from cod_harness.engine import COD, Forecast, Forecaster
     from cod_harness.engine.views.trend import Siblings
 
 Floats = npt.NDArray[np.float64]
@@ -39,6 +40,11 @@ class Evidence:
         metric: lm-eval metric; "" if unknown.
         notes: sentences on models and questions left out.
         problem: why no forecast can be made from this, or None.
+        whole: the number of questions (0: unknown) behind the accuracies where only those are
+            known, of which rates, n_samples and anchor_rates then have one row; None where
+            questions are.
+        abilities: (m, 2) ability of each rung on the task and the variance from drawing answers;
+            None where `siblings` is.
         siblings: abilities of the rungs on the ladder's other tasks, for methods whose `fit` takes
             `siblings`; None where they are not known.
     """
@@ -54,7 +60,14 @@ class Evidence:
     metric: str
     notes: tuple[str, ...]
     problem: Reason | None = None
+    whole: int | None = None
+    abilities: Floats | None = None
     siblings: Siblings | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of questions, known one by one or not."""
+        return len(self.questions) if self.whole is None else self.whole
 
     @property
     def compute(self) -> Floats:
@@ -119,6 +132,7 @@ def task_evidence(rates: PassRates, ladder: Ladder, task: str) -> Evidence:
         metric=matrix.metric,
         notes=tuple(notes),
         problem=_problem(rungs, len(kept.questions)),
+        whole=rates.questions(task) if rates.whole(task) else None,
     )
 
 
@@ -141,8 +155,10 @@ def fitted(
     """
     anchors = evidence.anchor_rates if evidence.anchors else None
     more: dict[str, Any] = {} if labels is None else {"labels": labels}
-    if evidence.siblings is not None and "siblings" in signature(method.fit).parameters:
-        more["siblings"] = evidence.siblings
+    taken = signature(method.fit).parameters
+    if evidence.siblings is not None:
+        more |= {"siblings": evidence.siblings} if "siblings" in taken else {}
+        more |= {"jumps": _jumps(evidence)} if "jumps" in taken else {}
     return method.fit(
         evidence.rates,
         evidence.compute,
@@ -151,6 +167,32 @@ def fitted(
         losses=evidence.losses,
         **more,
     )
+
+
+def _jumps(evidence: Evidence) -> Floats:
+    """How far the last rungs lay off the trend on the ladder's benchmarks, ability."""
+    from cod_harness.engine.settings import LOOK_BACK
+    from cod_harness.engine.views.trend import benchmark_trend
+
+    assert evidence.abilities is not None and evidence.siblings is not None
+    order = np.argsort(evidence.compute, kind="stable")
+    values, variance = evidence.abilities[order].T
+    trend, _ = benchmark_trend(
+        np.log(evidence.compute[order]),
+        np.ascontiguousarray(values),
+        np.ascontiguousarray(variance),
+        evidence.siblings.ordered(order),
+        evidence.losses[order],
+    )
+    return trend.misses.jumps(LOOK_BACK)
+
+
+def reasons_of(forecast: Forecast, evidence: Evidence) -> tuple[Reason, ...]:
+    """Why a forecast is not ok: the method's reasons, and what its evidence lacks."""
+    if evidence.whole is None or forecast.verdict != "weak":
+        return forecast.reasons
+    told = [reason for reason in forecast.reasons if reason.code != "no_questions"]
+    return (*told, because("results_alone"))
 
 
 def check_rungs(rates: PassRates, ladder: Ladder) -> None:
@@ -178,6 +220,10 @@ def measured_accuracy(
     None without a note if the target wasn't measured; with one if it lacks some questions, as a
     mean over others could not be compared.
     """
+    if target in rates.models(evidence.task) and evidence.questions:
+        matrix = rates.matrix(evidence.task, [target])
+        if matrix.questions == [WHOLE]:  # its questions are not known
+            return float(matrix.rates[0, 0]), ""
     measured, note = measured_rates(rates, evidence, target)
     return None if measured is None else float(np.mean(measured)), note
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from cod_harness.engine.methods import CLUSTERING, DEFAULT_METHOD
 from cod_harness.engine.settings import LEVEL
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.evaluation.checkpoints import Checkpoint
 from cod_harness.evaluation.deciles import difficulty_deciles
 from cod_harness.evaluation.evidence import (
@@ -21,6 +21,7 @@ from cod_harness.evaluation.evidence import (
     check_rungs,
     fitted,
     measured_accuracy,
+    reasons_of,
     task_evidence,
 )
 from cod_harness.evaluation.question_map import curve, example_questions, question_map, rates_hash
@@ -117,7 +118,8 @@ class FittedForecasts:
     def clusters(self) -> SavedClusters:
         """The clusters of all tasks, for another ladder; InputError where there are none."""
         method = self.record.settings.clusters_of
-        return SavedClusters.of(self.rates, self.ladder, method, self.fits.values())
+        clustered = [fit for fit in self.fits.values() if fit.evidence.whole is None]
+        return SavedClusters.of(self.rates, self.ladder, method, clustered)
 
 
 def forecast_ladder(
@@ -207,7 +209,10 @@ def chosen_methods(methods: Sequence[str], known: Mapping[str, Any]) -> tuple[st
     """The methods, each once; raises InputError where one is unknown or none is given."""
     for method in methods:
         if method not in known:
-            raise InputError(f"no method {method!r}; there are {', '.join(sorted(known))}")
+            raise InputError(
+                f"no method {method!r}; there are {', '.join(sorted(known))}"
+                f"{did_you_mean(method, known)}"
+            )
     if not methods:
         raise InputError(f"no method given; there are {', '.join(sorted(known))}")
     return tuple(dict.fromkeys(methods))
@@ -263,18 +268,23 @@ class _Bench:
                 subset=Subset(mean=None, share=None),
             )
         made = self.model(method).forecast(aim.compute, level)
-        return TaskForecast(**about, **_said(made))
+        return TaskForecast(**about, **_said(made, self.evidence))
 
 
-def _said(forecast: Forecast) -> dict[str, Any]:
+def _said(forecast: Forecast, evidence: Evidence) -> dict[str, Any]:
+    reasons = reasons_of(forecast, evidence)
+    # Of questions that are not known no share is predictable, and none is not.
+    subset = Subset(mean=None, share=None)
+    if evidence.whole is None:
+        subset = Subset(mean=known(forecast.subset.mean), share=known(forecast.subset.share))
     return {
         "mean": known(forecast.mean),
         "low": known(forecast.low),
         "high": known(forecast.high),
         "verdict": forecast.verdict,
-        "reasons": sentences(forecast.reasons),
-        "codes": codes(forecast.reasons),
-        "subset": Subset(mean=known(forecast.subset.mean), share=known(forecast.subset.share)),
+        "reasons": sentences(reasons),
+        "codes": codes(reasons),
+        "subset": subset,
         "parts": {
             name: Part(mean=known(part.mean), weight=known(part.weight))
             for name, part in forecast.parts.items()
@@ -310,7 +320,7 @@ def _measured(
 
 def _labels(clusters: SavedClusters | None, rates: PassRates, evidence: Evidence) -> Any:
     """The clusters (n,) that were learnt elsewhere, None where the method is to make its own."""
-    if clusters is None or evidence.problem:
+    if clusters is None or evidence.problem or evidence.whole is not None:
         return None
     hashes = document_hashes(rates, evidence.task)
     return clusters.labels(evidence.task, evidence.questions, hashes)
@@ -336,7 +346,7 @@ def _transfer(clusters: SavedClusters, methods: Sequence[str], rates: PassRates)
 def _task(evidence: Evidence, model: COD | None) -> TaskSummary:
     rates = evidence.rates
     about: dict[str, Any] = {"clusters": (), "bandwidth": None, "mapping": None}
-    if model is not None:
+    if model is not None and evidence.whole is None:
         examples = example_questions(rates, model.labels_, evidence.questions)
         about = {
             "bandwidth": known(model.bandwidth_),
@@ -348,32 +358,49 @@ def _task(evidence: Evidence, model: COD | None) -> TaskSummary:
             "map": question_map(rates, model.labels_),
         }
     return TaskSummary(
-        questions=len(evidence.questions),
-        samples=float(np.median(evidence.n_samples)) if evidence.n_samples.size else 0,
+        questions=evidence.size,
+        source="questions" if evidence.whole is None else "accuracies",
+        samples=_samples(evidence),
         metric=evidence.metric,
         filter=evidence.filter,
         classes=_class_counts(evidence, model),
         rungs=tuple(
-            _rung(one, column) for one, column in zip(evidence.rungs, rates.T, strict=True)
+            _rung(one, column, draws if evidence.whole is not None else None)
+            for one, column, draws in zip(
+                evidence.rungs, rates.T, evidence.n_samples.T, strict=True
+            )
         ),
         **about,
     )
 
 
-def _rung(model: Model, rates: Any) -> RungSummary:
-    """A rung and its rates (n,)."""
+def _samples(evidence: Evidence) -> float:
+    """The median number of draws; one a question where those are not known."""
+    if evidence.whole is not None:
+        return 1
+    return float(np.median(evidence.n_samples)) if evidence.n_samples.size else 0
+
+
+def _rung(model: Model, rates: Any, answers: Any = None) -> RungSummary:
+    """A rung and its rates (n,); answers (1,), behind an accuracy that is all that is known."""
     count = len(rates)
     assert model.compute is not None  # only anchors have none
+    # Of the mean over questions: what another draw of questions would change.
+    stderr = float(np.std(rates, ddof=1)) / math.sqrt(count) if count > 1 else None
+    if answers is not None and answers[0] > 1:
+        stderr = math.sqrt(float(rates[0] * (1.0 - rates[0])) / float(answers[0] - 1))
     return RungSummary(
         name=model.name,
         compute=model.compute,
         accuracy=float(np.mean(rates)) if count else None,
-        # Of the mean over questions: what another draw of questions would change.
-        stderr=float(np.std(rates, ddof=1)) / math.sqrt(count) if count > 1 else None,
+        stderr=stderr,
     )
 
 
 def _class_counts(evidence: Evidence, model: COD | None) -> ClassCounts:
+    if evidence.whole is not None:
+        rest = evidence.size
+        return ClassCounts(predictable=0, non_extrapolatable=rest, outlier=0, zero=0)
     if model is None:
         # Nothing was clustered, so nothing can be extrapolated.
         zero = int((evidence.rates == 0).all(axis=1).sum()) if evidence.rungs else 0

@@ -344,7 +344,7 @@ def sizes(compute: Sequence[float], goals: Sequence[Target]) -> Iterator[tuple[f
     goal = float(np.log(max(one.compute for one in goals)))
     places: list[tuple[float, str]] = []
     gap = len(gaps) - 1
-    places.append((float(x[gap] + x[gap + 1]) / 2.0, "between the two largest"))
+    places.append((float(x[gap] + x[gap + 1]) / 2.0, "below the largest"))
     if int(np.argmax(gaps)) != gap:
         gap = int(np.argmax(gaps))
         places.append((float(x[gap] + x[gap + 1]) / 2.0, "in the widest gap"))

@@ -29,6 +29,7 @@ def beside_each_other(evidence: Sequence[Evidence]) -> list[Evidence]:
         found = benchmark_abilities(ladder)
         pairs = zip(ladder.as_given(found.values), ladder.as_given(found.variance), strict=True)
         known.append(dict(zip((rung.name for rung in one.rungs), pairs, strict=True)))
+    own = {one.task: abilities for one, abilities in zip(usable, known, strict=True)}
     nothing = (np.nan, np.nan)
     every: list[Evidence] = []
     for one in evidence:
@@ -40,7 +41,8 @@ def beside_each_other(evidence: Sequence[Evidence]) -> list[Evidence]:
                     if other is not one
                 ]
             )
-            one = replace(one, siblings=Siblings(rows[..., 0], rows[..., 1]))
+            mine = np.array([own[one.task][rung.name] for rung in one.rungs])
+            one = replace(one, siblings=Siblings(rows[..., 0], rows[..., 1]), abilities=mine)
         every.append(one)
     return every
 

@@ -127,9 +127,12 @@ class SavedClusters:
         table = pa.Table.from_pandas(self.frame, schema=schema, preserve_index=False)
         # from_pandas adds metadata of its own; only ours is part of the format.
         table = table.replace_schema_metadata(schema.metadata)
-        return write_whole(
-            path, lambda temporary: pq.write_table(table, temporary, compression="zstd")
-        )
+
+        def write(temporary: Path) -> None:
+            with open(temporary, "wb") as stream:
+                pq.write_table(table, stream, compression="zstd")
+
+        return write_whole(path, write)
 
     @property
     def tasks(self) -> list[str]:

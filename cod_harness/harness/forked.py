@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 _inherited: Callable[[int], Any] | None = None
 
 
-class Ended(Exception):
+class ProcessEnded(Exception):
     """A process was ended from outside; by the system, where memory ran out."""
 
 
@@ -48,7 +48,7 @@ def forked(
         silence: after so many seconds without a result the processes are given up.
 
     Raises:
-        Ended: the processes are gone; what was yielded stands.
+        ProcessEnded: the processes are gone; what was yielded stands.
         TimeoutError: nothing came for `silence` seconds.
         Exception: whatever the work raised.
     """
@@ -73,7 +73,7 @@ def forked(
         for process in list((pool._processes or {}).values()):
             process.terminate()
         if isinstance(error, BrokenProcessPool):
-            raise Ended(str(error)) from error
+            raise ProcessEnded(str(error)) from error
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

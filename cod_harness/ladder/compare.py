@@ -19,7 +19,7 @@ from cod_harness.ladder.store import COPIES, Settings
 Kind = Literal["settings", "content", "missing"]
 
 # Of a task's settings. `repeats` is not among them: draws may differ, the weights know.
-_COMPARED = ("version", "filter", "metric", "num_fewshot")
+_COMPARED = ("version", "filter", "metric", "num_fewshot", "limit")
 _NAMES_SHOWN = 4
 _CONTENT = {"doc_hash": "documents", "prompt_hash": "prompts", "target_hash": "right answers"}
 
@@ -112,6 +112,8 @@ def question_differences(rates: PassRates) -> list[Difference]:
     suspects = {column: _tasks_with_variants(frame, column, asked) for column in _CONTENT}
     found: list[Difference] = []
     for task in rates.tasks:
+        if rates.whole(task):
+            continue  # its questions are not known
         for column, tasks in suspects.items():
             if task in tasks:
                 found.append(_content_difference(task, column, rates.only([task]).frame))

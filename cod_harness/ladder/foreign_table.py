@@ -12,6 +12,11 @@ from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.rate_table import COLUMNS, KEY_COLUMNS, checked, read_columns
+from cod_harness.ladder.results.rows import (
+    ACCURACY_COLUMNS,
+    checked_accuracies,
+    holds_accuracies,
+)
 
 # A column of ours that only such tables have: one answer a row, right (1) or wrong (0).
 CORRECT = "correct"
@@ -77,11 +82,15 @@ class TableColumns:
             {ours: frame[theirs] for ours, theirs in self.theirs.items()}, index=frame.index
         )
         for name in frame.columns:
-            if name in (*COLUMNS, CORRECT) and name not in renamed:
+            if name in (*COLUMNS, *ACCURACY_COLUMNS, CORRECT) and name not in renamed:
                 renamed[name] = frame[name]
         for name, value in self.constants.items():
             renamed[name] = value
-        return _counted(renamed, path) if CORRECT in renamed else checked(renamed, str(path))
+        if CORRECT in renamed:
+            return _counted(renamed, path)
+        if holds_accuracies(renamed):
+            renamed = checked_accuracies(renamed, str(path))
+        return checked(renamed, str(path))
 
 
 def _counted(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -111,10 +120,10 @@ def _pair(flag: str, text: str) -> tuple[str, str]:
     ours, equals, theirs = text.partition("=")
     if not equals or not theirs:
         raise InputError(f"{flag} {text}: write OURS=THEIRS, as in question=item_id")
-    if ours not in (*COLUMNS, CORRECT):
+    if ours not in (*COLUMNS, *ACCURACY_COLUMNS, CORRECT):
         raise InputError(
-            f"{flag} {text}: there is no column {ours!r}; there are {', '.join(COLUMNS)} and "
-            f"{CORRECT} (one answer a row)"
+            f"{flag} {text}: there is no column {ours!r}; there are {', '.join(COLUMNS)}, "
+            f"{', '.join(ACCURACY_COLUMNS)} (of whole tasks) and {CORRECT} (one answer a row)"
         )
     return ours, theirs
 

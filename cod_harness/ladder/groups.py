@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from cod_harness.ladder.rate_table import WHOLE
 from cod_harness.ladder.store import Settings
 
 # How far the harness's score of a group may be from the mean over all its questions.
@@ -89,7 +90,7 @@ def with_groups(frame: pd.DataFrame, runs: Sequence[Settings]) -> pd.DataFrame:
     for name, tasks in sorted(groups.items()):
         if name in known or not set(tasks) <= known:
             continue
-        rows = frame[frame["task"].isin(tasks)]
+        rows = frame[frame["task"].isin(tasks) & (frame["question"] != WHOLE)]
         if rows[rows["metric"] != ""]["metric"].nunique() > 1:
             continue  # several metrics are no one score
         measured = rows.groupby(["model", "checkpoint"])["task"].transform("nunique")

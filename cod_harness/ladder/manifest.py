@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from cod_harness.errors import InputError
-from cod_harness.ladder.model_args import located, pretrained, same_model, with_pretrained
+from cod_harness.errors import InputError, did_you_mean
+from cod_harness.ladder.model_args import (
+    argument,
+    located,
+    pretrained,
+    same_model,
+    with_pretrained,
+)
 
 Role = Literal["rung", "anchor", "target"]
 
@@ -130,24 +136,30 @@ class Ladder:
                 return model
         where = f"{self.path}: " if self.path else ""
         names = ", ".join(model.name for model in self.models)
-        raise InputError(f"{where}no model {name!r} in the ladder; it has {names}")
+        raise InputError(
+            f"{where}no model {name!r} in the ladder; it has {names}"
+            f"{did_you_mean(name, (model.name for model in self.models))}"
+        )
 
     def locate(self, model_args: str) -> tuple[Model, str] | None:
         """The model and checkpoint that an lm-eval `model_args` string runs.
 
         The `pretrained=` value is compared with those of the ladder, local paths by the place
-        they point to. Returns None when no model, or more than one, has it; a neighbouring
-        checkpoint that is also the model's own counts as the checkpoint.
+        they point to; where an entry says `revision=`, that has to agree too. Returns None when no
+        model, or more than one, has it; a neighbouring checkpoint that is also the model's own
+        counts as the checkpoint.
         """
-        wanted = pretrained(model_args)
+        wanted, revision = pretrained(model_args), argument(model_args, "revision")
         if wanted is None:
             return None
-        found = [
-            (model, checkpoint)
+        runs = [
+            (model, checkpoint, argument(args, "revision"))
             for model, checkpoint, args in self._all_runs()
             if same_model(pretrained(args), wanted)
         ]
-        return found[0] if len({model.name for model, _ in found}) == 1 else None
+        exact = [run for run in runs if run[2] is not None and run[2] == revision]
+        found = exact or [run for run in runs if run[2] is None]
+        return found[0][:2] if len({model.name for model, *_ in found}) == 1 else None
 
     def _all_runs(self) -> Iterator[tuple[Model, str, str]]:
         for model in self.models:

@@ -37,12 +37,21 @@ def written(arguments: Mapping[str, Any]) -> str:
 
 def pretrained(text: str) -> str | None:
     """The model that some arguments name; None if they name none."""
+    return argument(text, "pretrained")
+
+
+def argument(text: str, name: str) -> str | None:
+    """The value of one of the arguments, as text; None if it is not among them.
+
+    >>> argument("pretrained=EleutherAI/pythia-1b,revision=step1000", "revision")
+    'step1000'
+    """
     found = _object(text)
     if found is not None:
-        return str(found["pretrained"]) if "pretrained" in found else None
+        return str(found[name]) if name in found else None
     for part in text.split(","):
         key, equals, value = part.partition("=")
-        if equals and key.strip() == "pretrained":
+        if equals and key.strip() == name:
             return value.strip()
     return None
 

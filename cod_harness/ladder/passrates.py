@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.rate_table import checked
+from cod_harness.ladder.rate_table import WHOLE, checked
 from cod_harness.ladder.store import Settings, write_capture, write_passrates
 
 Floats = npt.NDArray[np.float64]
@@ -197,6 +197,26 @@ class PassRates:
         if task is not None:
             return list(self._models.get(task, []))
         return [str(name) for name in pd.unique(self.frame["model"])]
+
+    def whole(self, task: str) -> bool:
+        """Whether only accuracies of the whole task are known, and no questions of it."""
+        self._known(task)
+        return bool((self.frame["question"].to_numpy()[self._rows[task]] == WHOLE).all())
+
+    def questions(self, task: str) -> int:
+        """The number of questions behind the accuracies of a task of which no more is known.
+
+        As its runs tell, most of them alike; else the answers behind an accuracy; 0 if unknown.
+        """
+        told = [
+            int(about["questions"])
+            for run in self.settings
+            for name, about in (run.get("tasks") or {}).items()
+            if name == task and about.get("questions")
+        ]
+        if not told:
+            told = list(self.frame["n_samples"].to_numpy()[self._rows[task]])
+        return int(np.median(told))
 
     def only(self, tasks: Sequence[str]) -> PassRates:
         """The rows of some tasks.

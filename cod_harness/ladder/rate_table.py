@@ -19,20 +19,14 @@ from cod_harness.errors import InputError
 KEY_COLUMNS = ("task", "question", "model", "checkpoint")
 HASH_COLUMNS = ("doc_hash", "prompt_hash", "target_hash")
 TEXT_COLUMNS = (*KEY_COLUMNS, *HASH_COLUMNS, "filter", "metric")
+# The question of a row that holds the accuracy of a whole benchmark, whose questions are not known;
+# its draws are the answers behind that accuracy.
+WHOLE = "(whole benchmark)"
 NUMBER_COLUMNS = ("n_correct", "n_samples", "rate")
 COLUMNS = (*KEY_COLUMNS, *NUMBER_COLUMNS, *HASH_COLUMNS, "filter", "metric")
 _REQUIRED = ("task", "question", "model")
 # How far a stated rate may be from n_correct / n_samples: tables round.
 _RATE_TOLERANCE = 0.0051
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """The long table in a `.parquet` or `.csv` file, checked and with all COLUMNS.
-
-    Raises:
-        InputError: no such file, another kind of file, or a wrong table (see `checked`).
-    """
-    return checked(read_columns(path), str(path))
 
 
 def read_columns(path: Path) -> pd.DataFrame:
@@ -53,6 +47,19 @@ def read_columns(path: Path) -> pd.DataFrame:
     )
 
 
+def column_names(path: Path) -> list[str]:
+    """The columns of a `.parquet` or `.csv` file, whose rows are not read; [] where unreadable."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        if path.suffix.lower() == ".parquet":
+            return list(pq.read_schema(path).names)
+        return [str(name) for name in pd.read_csv(path, dtype=str, nrows=0, encoding="utf-8-sig")]
+    except (pa.ArrowException, OSError, ValueError):
+        return []
+
+
 def read_parquet(
     path: Path, columns: Sequence[str] | None = None, footer: Any = None
 ) -> pd.DataFrame:
@@ -64,11 +71,13 @@ def read_parquet(
     import pyarrow.parquet as pq
 
     try:
-        frame: pd.DataFrame = (
-            pq.ParquetFile(path, metadata=footer, page_checksum_verification=True)
-            .read(None if columns is None else list(columns))
-            .to_pandas()
-        )
+        # Opened here: pyarrow takes no path that is no text.
+        with open(path, "rb") as stream:
+            frame: pd.DataFrame = (
+                pq.ParquetFile(stream, metadata=footer, page_checksum_verification=True)
+                .read(None if columns is None else list(columns))
+                .to_pandas()
+            )
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise unreadable_parquet(path, error) from None
     return frame
@@ -169,7 +178,10 @@ def _text(frame: pd.DataFrame, column: str, where: str) -> pd.Series[str]:
     if pd.api.types.is_float_dtype(values) and (values % 1 == 0).all():
         # Whole numbers that passed through a float column read 7, not 7.0.
         values = values.astype("int64")
-    text = values.astype(str).where(~absent, "")
+    try:
+        text = values.astype(str).where(~absent, "")
+    except (UnicodeDecodeError, ValueError, TypeError):
+        raise InputError(f"{where}: {column} holds bytes that are no text; correct it") from None
     if column in _REQUIRED:
         empty = (text == "").to_numpy()
         if empty.any():
@@ -219,7 +231,10 @@ def _counts(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 def _numbers(values: pd.Series, column: str, where: str) -> pd.Series[float]:
     if pd.api.types.is_numeric_dtype(values):
         return values.astype("float64")
-    text = values.astype(str).str.strip()
+    try:
+        text = values.astype(str).str.strip()
+    except (UnicodeDecodeError, ValueError, TypeError):
+        raise InputError(f"{where}: {column} holds bytes, no numbers; correct it") from None
     absent = values.isna() | (text == "")
     numbers = pd.to_numeric(text.where(~absent, "nan"), errors="coerce").astype("float64")
     words = ~absent & numbers.isna() & (text.str.lower() != "nan")

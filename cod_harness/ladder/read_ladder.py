@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
@@ -12,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.ladder.manifest import Cluster, Ladder, Model, Role
 from cod_harness.ladder.model_args import written
 
@@ -103,6 +102,8 @@ class _LadderFile:
         except yaml.YAMLError as error:
             problem = " ".join(str(error).split())
             raise InputError(f"{self.path}: not valid YAML: {problem}") from None
+        except RecursionError:
+            raise InputError(f"{self.path}: not valid YAML: nested too deeply") from None
         if node is None:
             raise InputError(f"{self.path}: is empty; it needs `ladder:` and `rungs:`")
         return node
@@ -118,9 +119,8 @@ class _LadderFile:
         for key_node, value_node in node.value:
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
             if key not in known:
-                close = difflib.get_close_matches(key, known, n=1)
-                remedy = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-                raise self.fault(key_node, f"{what} has the unknown key {key!r}; {remedy}")
+                remedy = did_you_mean(key, known) or f"; known: {', '.join(known)}"
+                raise self.fault(key_node, f"{what} has the unknown key {key!r}{remedy}")
             if key in seen:
                 raise self.fault(key_node, f"{what} has the key {key!r} twice; keep one")
             seen.add(key)
@@ -132,6 +132,10 @@ class _LadderFile:
         # The text as written, so that the name 1e3 or 1.40 is not read as a number.
         if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
             raise self.fault(node, f"{what} must be text")
+        try:
+            node.value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise self.fault(node, f"{what} holds half a character; write it again") from None
         return str(node.value).strip()
 
     def quantity(self, node: yaml.Node, what: str) -> float:
@@ -271,7 +275,12 @@ class _LadderFile:
             try:
                 found[key] = yaml.SafeLoader("").construct_object(value_node, deep=True)
                 written(found)
-            except (TypeError, yaml.YAMLError):  # a date, a set, a tag of another program
+            except (
+                TypeError,
+                ValueError,
+                RecursionError,
+                yaml.YAMLError,
+            ):  # a date, a set, a tag of another program
                 raise self.fault(
                     value_node, f"{what}: {key} cannot be handed on; write its value in quotes"
                 ) from None

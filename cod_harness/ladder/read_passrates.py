@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,17 @@ from cod_harness.ladder.groups import with_groups
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.newest import Replaced, newest
 from cod_harness.ladder.passrates import PassRates
-from cod_harness.ladder.rate_table import KEY_COLUMNS, describe_key, read_table
+from cod_harness.ladder.rate_table import (
+    KEY_COLUMNS,
+    checked,
+    column_names,
+    describe_key,
+    read_columns,
+)
+from cod_harness.ladder.results.accuracies import Choices, results_accuracies
+from cod_harness.ladder.results.beside import not_covered, of_one_kind, on_rungs
+from cod_harness.ladder.results.files import ResultsFile, results_files, results_in
+from cod_harness.ladder.results.rows import checked_accuracies, holds_accuracies
 from cod_harness.ladder.store import Capture, Settings, Store, model_of, open_store
 
 CAPTURE_COLUMNS = ("model", "checkpoint", "task")
@@ -26,32 +38,81 @@ Measured = tuple[Path, pd.DataFrame]
 def read_passrates(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     ladder: Ladder | None = None,
+    *,
+    match: str | None = None,
+    metrics: Mapping[str, tuple[str, str]] | None = None,
 ) -> PassRates:
-    """Pass rates out of output folders of runs, our own store files, and tables.
+    """Pass rates out of output folders of runs, our own store files, tables, and results files.
 
     Of several captures of one (model, checkpoint, task) the newest counts, by the date in the
-    file's name (else the file's own). Tables must not repeat what is already there.
+    file's name (else the file's own). Tables must not repeat what is already there. The harness's
+    results files, those that the ladder names too, serve where nothing tells of questions: an
+    accuracy a task and model (see `results.accuracies`).
 
     Args:
-        paths: folders, `.parquet` or `.csv` files; one or several.
-        ladder: if given, every model must be one of its models.
+        paths: folders, `.parquet`, `.csv` or `.json` files; one or several, none where the ladder
+            names results files.
+        ladder: if given, every model must be one of its models; results files need it.
+        match: how results files call the ladder's models (see `results.matching.matched`).
+        metrics: task -> (filter, metric) that counts in results files with several.
 
     Raises:
         InputError: naming file, row and remedy: nothing there, unreadable, wrong rows, a model
             that isn't in the ladder, the same measurement in two tables.
     """
-    if isinstance(paths, (str, os.PathLike)):
-        paths = [paths]
-    if not paths:
+    given = [Path(paths)] if isinstance(paths, (str, os.PathLike)) else [Path(p) for p in paths]
+    named = ladder is not None and any(model.results for model in ladder.models)
+    if not given and not named:
         raise InputError("no pass rates given; name an output folder, a .parquet or a .csv file")
+    found = gathered(given, ladder)
+    known, settings, notes = found.frame, found.settings, found.notes
+    if known is not None:
+        known = with_groups(known, settings)
+    if found.results or named:
+        known = with_results(known, settings, notes, found.results, ladder, match, metrics)
+    elif match is not None:
+        raise InputError(f"--match {match}: there is no results file to match")
+    if known is None or known.empty:
+        raise InputError(notes[0] if notes else f"{given[0]}: holds no accuracy of any task")
+    if ladder is not None:
+        known, told = on_rungs(known, ladder)
+        notes += told
+    whole, told = of_one_kind(known, ladder)
+    return PassRates.of_checked(whole, settings, [*notes, *told])
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """What some paths hold.
+
+    Attributes:
+        frame: the rows of stores and tables; None where there are none.
+        settings: of the runs behind them.
+        notes: on what was read and what was set aside.
+        results: the harness's results files.
+    """
+
+    frame: pd.DataFrame | None
+    settings: list[Settings]
+    notes: list[str]
+    results: list[ResultsFile]
+
+
+def gathered(paths: Sequence[Path], ladder: Ladder | None) -> Gathered:
+    """Stores and tables as they are, each measurement once, and the results files beside them.
+
+    Raises:
+        InputError: as `read_passrates`.
+    """
     stores: list[tuple[Store, pd.DataFrame]] = []
     tables: list[Measured] = []
-    named = {Path(path) for path in paths}
+    named = set(paths)
     others: list[str] = []  # a folder may hold targets taken out, or other families
-    for path in _files([Path(path) for path in paths]):
+    files, results = _files(paths)
+    for path in files:
         store = open_store(path) if path.suffix.lower() == ".parquet" else None
-        frame = read_table(path) if store is None else store.rows()
-        if ladder is not None and (store is None or path in named):
+        frame = _table(path) if store is None else store.rows()
+        if ladder is not None and path in named:
             _check_models(path, frame, ladder)
         elif ladder is not None:
             frame = _known_models(path, frame, ladder, others)
@@ -64,40 +125,112 @@ def read_passrates(
     frames, settings, notes = _newest(stores)
     frames += tables
     notes += others
-    if not frames:
-        raise InputError(others[0])
-    if len(frames) == 1:
-        return PassRates.of_checked(with_groups(frames[0][1], settings), settings, notes)
-    whole = pd.concat([frame for _, frame in frames], ignore_index=True)
-    if tables:
-        _check_repeated(frames, whole)
-    return PassRates.of_checked(with_groups(whole, settings), settings, notes)
+    known = None
+    if frames:
+        known = frames[0][1]
+        if len(frames) > 1:
+            known = pd.concat([frame for _, frame in frames], ignore_index=True)
+            if tables:
+                _check_repeated(frames, known)
+    return Gathered(known, settings, notes, results)
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    seen: set[Path] = set()
+def _table(path: Path) -> pd.DataFrame:
+    """A table of pass rates, or of accuracies, which become rows of `rate_table.WHOLE`."""
+    found = read_columns(path)
+    if holds_accuracies(found):
+        found = checked_accuracies(found, str(path))
+    return checked(found, str(path))
+
+
+def with_results(
+    known: pd.DataFrame | None,
+    settings: list[Settings],
+    notes: list[str],
+    files: Sequence[ResultsFile],
+    ladder: Ladder | None,
+    match: str | None,
+    metrics: Choices | None,
+) -> pd.DataFrame | None:
+    """The pass rates, with accuracies of results files where there are none; adds to settings and
+    notes."""
+    if ladder is None:
+        raise InputError(
+            f"{files[0].path}: results name no model of a ladder; read them with the ladder"
+        )
+    found = results_accuracies(files, ladder, match, metrics)
+    rows = found.frame
+    if known is not None and len(rows):
+        rows = not_covered(rows, known, found.groups)
+    if rows.empty:
+        if known is None:
+            notes += found.notes
+        return known
+    used = set(rows[list(CAPTURE_COLUMNS)].itertuples(index=False, name=None))
+    for run in found.runs:
+        tasks = {
+            task: about
+            for task, about in run["tasks"].items()
+            if (run["rung"], run["checkpoint"], task) in used
+        }
+        if tasks:
+            settings.append({**run, "tasks": tasks})
+    notes += found.notes
+    return rows if known is None else pd.concat([known, rows], ignore_index=True)
+
+
+def _files(paths: Sequence[Path]) -> tuple[list[Path], list[ResultsFile]]:
+    """Stores and tables, and results files, each once."""
+    found: dict[str, Path] = {}
+    results: dict[str, ResultsFile] = {}
     for path in paths:
         if path.is_dir():
-            found = passrate_files(path)
-            if not found:
+            stores, some = passrate_files(path), list(results_in(path))
+            if not stores and not some:
+                stores = [table for table in _tables_in(path) if _of_accuracies(table)]
+            if not stores and not some:
                 raise InputError(_nothing_in(path))
+        elif path.suffix.lower() == ".json":
+            stores, some = [], results_files([path])
         else:
-            found = [path]
-        for file in found:
-            place = file.resolve()
-            if place not in seen:
-                seen.add(place)
-                yield file
+            stores, some = [path], []
+        for file in stores:
+            found.setdefault(os.path.realpath(file), file)
+        for one in some:
+            results.setdefault(os.path.realpath(one.path), one)
+    return list(found.values()), list(results.values())
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in inside if path.suffix in (".parquet", ".csv")]
+
+
+def _of_accuracies(table: Path) -> bool:
+    return holds_accuracies(column_names(table))
+
+
+def holds_measured(folder: Path) -> bool:
+    """Whether there is anything in a folder that can be read as pass rates or accuracies."""
+    return bool(passrate_files(folder) or next(results_in(folder), None)) or any(
+        map(_of_accuracies, _tables_in(folder))
+    )
 
 
 def _nothing_in(folder: Path) -> str:
-    start = f"{folder}: holds no cod_passrates_*.parquet"
+    """What a folder holds that nothing can be read from, and what it might hold instead."""
+    start = f"{folder}: holds no cod_passrates_*.parquet and no results_*.json"
     if next(folder.rglob("samples_*.jsonl"), None) is not None:
         return f"{start} but samples of earlier runs; make pass rates with `cod-harness ingest`"
-    tables = [path for path in sorted(folder.iterdir()) if path.suffix in (".parquet", ".csv")]
+    tables = _tables_in(folder)
     if tables:
         return f"{start}; name the file itself if {tables[0].name} is a table of pass rates"
-    return f"{start}; is it the --output_path of `cod-harness run`?"
+    endings = Counter(path.suffix or path.name for path in folder.rglob("*") if path.is_file())
+    holds = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(3))
+    return (
+        f"{start} ({holds or 'it is empty'}); name the --output_path of `cod-harness run`, a "
+        "folder of the harness's results, or one of samples_*.jsonl for `cod-harness ingest`"
+    )
 
 
 def _check_models(path: Path, frame: pd.DataFrame, ladder: Ladder) -> None:

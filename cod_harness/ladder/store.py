@@ -175,7 +175,8 @@ def _written(
     table = table.replace_schema_metadata({**schema.metadata, _DIGEST_KEY: digest})
 
     def write(temporary: Path) -> None:
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        with open(temporary, "wb") as stream:
+            pq.write_table(table, stream, compression="zstd", write_page_checksum=True)
 
     return write
 
@@ -216,9 +217,49 @@ def open_store(path: str | os.PathLike[str]) -> Store | None:
             f"{path}: its schema is {settings.get('schema')!r}, this version reads {SCHEMA!r}; "
             "use the version of cod-harness that wrote it or capture again"
         )
+    odd = _odd(settings)
+    if odd:
+        raise InputError(
+            f"{path}: its settings are not what a capture writes ({odd}); capture again"
+        )
     # A file that was renamed has no date in its name; the file system's serves.
     date = file_date(path) or date_stamp(datetime.fromtimestamp(path.stat().st_mtime))
     return Store(path, settings, date, footer)
+
+
+_TEXTS = ("ladder", "rung", "checkpoint")
+
+
+def _odd(settings: Settings) -> str:
+    """What among a store's settings is of another type than a capture writes; empty if nothing."""
+    runs = settings.get("runs")
+    for run in [settings, *(runs if isinstance(runs, list) else [])]:
+        if not isinstance(run, dict):
+            return "runs"
+        wrong = [key for key in _TEXTS if not isinstance(run.get(key) or "", str)]
+        tasks, pooled, request = (run.get(key) or {} for key in ("tasks", "pooled", "request"))
+        if not _is_mapping(tasks, dict) or any(map(_odd_task, tasks.values())):
+            wrong.append("tasks")
+        if not _is_mapping(pooled, list) or not all(map(_are_texts, pooled.values())):
+            wrong.append("pooled")
+        if not _is_mapping(request, list) or not all(map(_are_texts, request.values())):
+            wrong.append("request")
+        if wrong:
+            return wrong[0]
+    return ""
+
+
+def _odd_task(about: dict[str, Any]) -> bool:
+    share = about.get("identical_share") or 0.0
+    return not isinstance(share, (int, float)) or not 0 <= share <= 1
+
+
+def _is_mapping(value: Any, of: type) -> bool:
+    return isinstance(value, dict) and all(isinstance(part, of) for part in value.values())
+
+
+def _are_texts(value: list[Any]) -> bool:
+    return all(isinstance(part, str) for part in value)
 
 
 def stores_in(folder: Path, ladder: str) -> tuple[list[Store], list[InputError]]:
@@ -273,7 +314,8 @@ def _metadata(path: Path, key: bytes) -> tuple[Settings | None, Any]:
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path")
     try:
-        footer = pq.read_metadata(path)
+        with open(path, "rb") as stream:
+            footer = pq.read_metadata(stream)
     except (pa.ArrowException, OSError) as error:
         raise unreadable_parquet(path, error) from None
     text = (footer.metadata or {}).get(key)
@@ -281,7 +323,8 @@ def _metadata(path: Path, key: bytes) -> tuple[Settings | None, Any]:
         return None, footer
     try:
         settings = json.loads(text)
-    except ValueError:
+        json.dumps(settings, ensure_ascii=False).encode("utf-8")  # no half characters
+    except (ValueError, RecursionError):
         settings = None
     if not isinstance(settings, dict):
         raise InputError(f"{path}: its settings are not readable; capture again")

@@ -14,6 +14,7 @@ from typing import Any
 
 from cod_harness.evaluation.records.forecast import Forecasts
 from cod_harness.messages import say
+from cod_harness.report.text.sentences import VERDICTS, percent
 
 _COLUMNS = ("task", "target", "method", "forecast", "low", "high", "measured", "verdict", "reasons")
 _CHARTED = 20  # benchmarks whose main chart is logged
@@ -62,13 +63,27 @@ def rows(document: Forecasts) -> list[list[Any]]:
     ]  # fmt: skip
 
 
+def caption(document: Forecasts, task: str) -> str:
+    """What is under a benchmark's picture: its forecasts by the first method."""
+    method = document.settings.methods[0]
+    told = []
+    for entry in document.of(task):
+        if entry.method != method:
+            continue
+        said = f"{entry.target}: {percent(entry.mean)} %" if entry.mean is not None else ""
+        if said and entry.low is not None:
+            said += f" ({percent(entry.low)} to {percent(entry.high)})"
+        told.append(f"{said or entry.target}, {VERDICTS[entry.verdict]}")
+    return f"{task} by {method}; {'; '.join(told)}"
+
+
 def _to_wandb(document: Forecasts, page: Path | None) -> None:
     wandb = sys.modules["wandb"]
     data: dict[str, Any] = dict(numbers(document))
     data["cod/forecasts"] = wandb.Table(columns=list(_COLUMNS), data=rows(document))
     with tempfile.TemporaryDirectory() as folder:
         for task, path in _pictures(document, Path(folder)).items():
-            data[f"cod/charts/{task}"] = wandb.Image(str(path))
+            data[f"cod/charts/{task}"] = wandb.Image(str(path), caption=caption(document, task))
         if page:
             data["cod/report"] = wandb.Html(str(page))
         wandb.run.log(data)
@@ -83,7 +98,7 @@ def _to_trackio(document: Forecasts, page: Path | None) -> None:
     data["cod/forecasts"] = trackio.Table(dataframe=table)
     with tempfile.TemporaryDirectory() as folder:
         for task, path in _pictures(document, Path(folder)).items():
-            data[f"cod/charts/{task}"] = trackio.Image(str(path))
+            data[f"cod/charts/{task}"] = trackio.Image(str(path), caption=caption(document, task))
         trackio.log(data)
 
 

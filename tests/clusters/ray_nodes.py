@@ -16,6 +16,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from daemons import daemon
+
 
 def missing() -> str:
     """Why there can be no Ray here; '' if there can."""
@@ -104,15 +106,7 @@ class RayNodes:
         line += [f"--node-ip-address={ip}", f"--num-cpus={cpus}", "--disable-usage-stats"]
         line += ["--object-store-memory=100000000"]
         self._lines[name] = (ip, words, cpus)
-        with open(self.folder / f"{name}.out", "wb") as out:
-            self._processes[name] = subprocess.Popen(
-                line,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._processes[name] = daemon(line, self._environment(), self.folder / f"{name}.out")
 
 
 def _children(parent: int) -> list[int]:
@@ -139,8 +133,8 @@ def _port() -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     nodes = RayNodes(Path(sys.argv[1]).absolute())
     nodes.start()
     print(f"--ray-address {nodes.address}", flush=True)

@@ -16,6 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+from daemons import daemon
+
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol")
 PACKAGES = "apt-get install slurmctld slurmd slurm-client"
 
@@ -63,7 +65,7 @@ class SlurmCluster:
             f"TaskPlugin=task/{'none' if unlimited() else 'cgroup'}",
             "SelectType=select/cons_tres",
             "SelectTypeParameters=CR_Core_Memory",
-            "DefMemPerCPU=250",
+            "DefMemPerCPU=2000",
             "GresTypes=gpu",
             "PreemptType=preempt/partition_prio",
             "PreemptMode=REQUEUE",
@@ -81,7 +83,7 @@ class SlurmCluster:
             (folder / node).mkdir(parents=True)
             lines.append(
                 f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} "
-                "RealMemory=1000 Gres=gpu:2 State=UNKNOWN"
+                "RealMemory=8000 Gres=gpu:2 State=UNKNOWN"
             )
         everywhere = f"Nodes={','.join(self.nodes)} State=UP"
         lines.append(f"PartitionName=main {everywhere} Default=YES PriorityTier=1")
@@ -155,15 +157,8 @@ class SlurmCluster:
                 process.wait()
 
     def _daemon(self, name: str, *words: str) -> None:
-        with open(self.folder / f"{name}.out", "ab") as out:
-            self._processes[name] = subprocess.Popen(
-                words,
-                env={**os.environ, "SLURM_CONF": str(self.conf)},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        environment = {**os.environ, "SLURM_CONF": str(self.conf)}
+        self._processes[name] = daemon(words, environment, self.folder / f"{name}.out")
 
 
 def _of_the_node(spool: Path) -> list[int]:
@@ -206,7 +201,8 @@ if __name__ == "__main__":
     cluster = SlurmCluster(Path(sys.argv[1]).absolute())
     cluster.start()
     print(f"export SLURM_CONF={cluster.conf}", flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         signal.pause()
     except KeyboardInterrupt:

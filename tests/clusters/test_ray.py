@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -118,10 +119,75 @@ def test_a_node_that_dies(ray: RayNodes, tmp_path: Path) -> None:
         ray.start_node(node)
 
 
+def test_a_worker_that_is_killed(ray: RayNodes, tmp_path: Path) -> None:
+    """By whatever: its job is lost, which is no failure of its own, and is gone with it."""
+    job = python_job("orphan", WAITS, tmp_path)
+    executor = engine(ray, tmp_path)
+    executor.submit(job)
+    executor.poll()
+    until(lambda: lines(tmp_path / "begun"))
+    [pid] = map(int, lines(tmp_path / "begun"))
+    worker = _parent(_parent(pid))
+    assert Path(f"/proc/{worker}/cmdline").read_bytes().startswith(b"ray::orphan")
+    os.kill(worker, signal.SIGKILL)
+    ended = until_ended(executor, 1)["orphan"]
+    assert (ended.fate, ended.why) == ("lost", "its node or worker was lost")
+    until(lambda: gone(pid))
+    executor.leave()
+
+
+def test_a_keeper_that_dies(ray: RayNodes, tmp_path: Path) -> None:
+    """All it had is lost, is gone, and can be begun again."""
+    before = _processes("ray::Keeper")
+    job = python_job("ward", WAITS, tmp_path)
+    executor = engine(ray, tmp_path)
+    executor.submit(job)
+    executor.poll()
+    until(lambda: lines(tmp_path / "begun"))
+    [keeper] = [pid for pid in _processes("ray::Keeper") if pid not in before]
+    os.kill(keeper, signal.SIGKILL)
+    ended = until_ended(executor, 1)["ward"]
+    assert (ended.fate, ended.why) == ("lost", "its keeper's node failed")
+    until(lambda: gone(int(lines(tmp_path / "begun")[0])))
+    executor.submit(job)
+    executor.poll()
+    until(lambda: len(lines(tmp_path / "begun")) == 2)
+    executor.stop()
+    until(lambda: gone(int(lines(tmp_path / "begun")[1])))
+
+
+def test_gpus_are_asked_for(ray: RayNodes, tmp_path: Path) -> None:
+    """Each job has its own, which Ray names to it; there is one on each of two nodes."""
+    code = (
+        "import os, time; open(HERE + '/begun', 'a').write("
+        "os.environ['CUDA_VISIBLE_DEVICES'] + '\\n'); time.sleep(1)"
+    )
+    executor = engine(ray, tmp_path)
+    for number in range(3):
+        job = python_job(str(number), code, tmp_path)
+        executor.submit(Job(**{**vars(job), "gpus": 1}))
+    assert {end.status for end in until_ended(executor, 3).values()} == {0}
+    assert lines(tmp_path / "begun") == ["0", "0", "0"]
+    executor.leave()
+
+
+def _processes(title: str) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes().startswith(title.encode()):
+                found.append(int(path.parent.name))
+    return found
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
 def _node_of(pid: int) -> str:
     """The address of the node that a job's process runs on: in the words of the raylet above it."""
     while pid > 1:
-        pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        pid = _parent(pid)
         for word in Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0"):
             if word.startswith("--node_ip_address="):
                 return word.partition("=")[2]

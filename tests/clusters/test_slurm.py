@@ -228,10 +228,12 @@ def test_out_of_memory(slurm: SlurmCluster, tmp_path: Path) -> None:
     if reason := unlimited():
         pytest.skip(reason)
     executor = engine(tmp_path)
-    job = python_job("large", "len(bytearray(600 * 10**6))", tmp_path)
+    code = "print('so far', flush=True); len(bytearray(600 * 10**6))"
+    job = python_job("large", code, tmp_path)
     handed_over(executor, [Job(**{**vars(job), "sbatch": {"mem": "100"}})])
     ended = until_ended(executor, 1)["large"]
     assert (ended.status, ended.fate, ended.why) == (137, "ended", "out of memory")
+    assert lines(tmp_path / "large.log") == ["so far"]
 
 
 def test_gpus_are_asked_for(slurm: SlurmCluster, tmp_path: Path) -> None:
@@ -300,6 +302,8 @@ def test_a_task_that_does_not_exist_and_cancel(
     assert f"process {driver.pid} on " in second.err
     driver.send_signal(signal.SIGKILL)
     driver.communicate()
+    status = captured(lambda: main(["status", str(tmp_path), "--json", "-"]), tmp_path)
+    assert json.loads(status.out)["counts"]["running"] == 1
     ran = captured(lambda: main(["cancel", str(tmp_path)]), tmp_path)
     assert re.search("[78] jobs cancelled", ran.err)
     until(lambda: not slurm.ask("squeue", "-h").strip())

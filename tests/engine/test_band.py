@@ -113,3 +113,48 @@ def test_an_interval_is_wider_at_a_higher_level_and_none_without_refits():
 def test_an_interval_ends_at_accuracies():
     high = straight(np.linspace(0.9, 0.99, 7))
     assert band.interval(high, 30.0, 0.9, 50, 0)[1] <= 1.0
+
+
+def test_an_interval_draw_by_draw():
+    """Two groups of scores of twice the accuracy, each refitted by weighted least squares."""
+    at, shares, number = 9.0, np.array([0.25, 0.75]), 40
+    values = 2 * np.array([RISING, 0.6 * RISING + 0.15])
+    observed = shares @ values / 2
+    sigma = np.array([np.linspace(0.01, 0.03, 7), np.linspace(0.04, 0.01, 7)])
+    lines = [np.polyfit(X, v, 1, w=1 / s) for v, s in zip(values, sigma, strict=True)]
+    theta = np.array(lines)[:, ::-1]
+    trend = band.Trend(
+        STRAIGHT, X, observed, Scores(values, sigma, shares), theta, np.zeros(2), lambda s: s / 2
+    )
+    random = np.random.default_rng(3)
+    fitted = np.array([np.polyval(line, X) for line in lines])
+    give = 2 * np.sqrt(fitted / 2 * (1 - fitted / 2))
+    miss = (observed - shares @ fitted / 2) / (shares @ give)
+    effect = np.sqrt((miss @ miss + 2 * 0.03**2) / (7 - 2 + 2))
+    moved = random.standard_t(7, (number, 1, 7)) * effect * give * 2 + fitted
+    ends = [[np.polyval(np.polyfit(X, moved[r, g], 1, w=1 / sigma[g]), at) / 2 for g in (0, 1)]
+            for r in range(number)]  # fmt: skip
+    draws = np.array(ends) @ shares
+    drift, degrees = band._drift(trend)
+    step = np.sqrt(effect**2 + 3 * drift**2)
+    kept = np.clip(draws, 0.02, 0.98)
+    draws += random.standard_t(degrees, number) * step * 2 * np.sqrt(kept * (1 - kept))
+    assert degrees < 7
+    expected = np.percentile(np.clip(draws, 0, 1), [10, 90])
+    assert band.interval(trend, at, 0.8, number, 3) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_last_three_rungs_are_looked_back_at():
+    x = np.arange(10.0)
+    observed = 0.1 + 0.05 * x + np.array([0, 0, 0, 0, 0, 0, 0, 0.02, 0, 0.03])
+    found = band.recent_misses(straight(observed, x))
+    expected = [
+        abs(np.polyval(np.polyfit(x[:place], observed[:place], 1), place) - observed[place])
+        for place in (7, 8, 9)
+    ]
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_rates_at_the_ends_still_move():
+    """Accuracies are kept 0.02 from them."""
+    assert band._give(np.array([0.0, 0.01, 1.0])) == pytest.approx([2 * np.sqrt(0.02 * 0.98)] * 3)

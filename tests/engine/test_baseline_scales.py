@@ -165,3 +165,49 @@ def test_no_more_than_ten_groups():
     assert len(GroupScale().scores(measurements(rates, COMPUTE, 20, None), NONE).values) == 10
     few = measurements(rates[:7], COMPUTE, 20, None)
     assert len(GroupScale().scores(few, NONE).values) == 1
+
+
+def test_three_groups_by_hand():
+    rates = np.repeat([[0.1] * 5, [0.5] * 5, [0.9] * 5], [10, 15, 20], axis=0)
+    ladder = measurements(rates, COMPUTE, 20, None)
+    found = GroupScale().scores(ladder, NONE)
+    order = np.argsort(found.values[:, 0])
+    np.testing.assert_allclose(found.values[order], [[0.1] * 5, [0.5] * 5, [0.9] * 5])
+    np.testing.assert_allclose(found.shares[order], [10 / 45, 15 / 45, 20 / 45])
+    for place, rate in zip(order, (0.1, 0.5, 0.9), strict=True):
+        variance = cluster_variance(ladder, ladder.rates[:, 0] == rate)
+        np.testing.assert_allclose(found.sigma[place], np.sqrt(variance + 0.02**2))
+
+
+def test_no_more_groups_than_distinct_questions():
+    rates = np.repeat([[0.1, 0.2, 0.3, 0.4, 0.5], [0.5, 0.6, 0.7, 0.8, 0.9]], 20, axis=0)
+    found = GroupScale().scores(measurements(rates, COMPUTE, 20, None), NONE)
+    assert len(found.values) == 2
+
+
+@pytest.mark.parametrize("ideal", [False, True])
+def test_the_second_step_is_weighted_least_squares(ladder, ideal):
+    """Of accuracies on losses about their mean; with an ideal, a point (0, 1) more."""
+    scale = LossScale(FALLING, ideal=ideal)
+    scale.scores(ladder, LOSSES)
+    sigma = np.sqrt(accuracy_variance(ladder) + 0.02**2)
+    losses, accuracy = LOSSES, ladder.rates.mean(axis=0)
+    if ideal:
+        losses, accuracy = np.append(losses, 0.0), np.append(accuracy, 1.0)
+        sigma = np.append(sigma, 0.02)
+    assert scale.middle_ == pytest.approx(losses.mean())
+
+    def cost(d, b):
+        curve = 1 / (1 + np.exp(-(d + b * (losses - losses.mean()))))
+        return (((curve - accuracy) / sigma) ** 2).sum()
+
+    best = cost(*scale.theta_)
+    for d, b in ((0.01, 0), (-0.01, 0), (0, 0.02), (0, -0.02)):
+        assert cost(scale.theta_[0] + d, scale.theta_[1] + b) > best
+
+
+def test_accuracies_of_losses_keep_their_shape(ladder):
+    scale = LossScale(FALLING)
+    scale.scores(ladder, LOSSES)
+    assert scale.accuracy(np.full((2, 3), 2.0)).shape == (2, 3)
+    assert FALLING.sign == FALLING_TO_FLOOR.sign == -1

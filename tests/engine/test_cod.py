@@ -49,8 +49,8 @@ def test_recovers_the_subset(fitted, world):
 def test_recovers_the_target(seed):
     rates = simulated(seed)
     forecast = COD().fit(rates[:, :-1], LADDER).forecast(TARGET)
-    assert forecast.mean == pytest.approx(rates[:, -1].mean(), abs=0.05)
-    assert forecast.parts["clusters"].mean == pytest.approx(rates[:, -1].mean(), abs=0.03)
+    assert forecast.mean == pytest.approx(rates[:, -1].mean(), abs=0.02)
+    assert forecast.parts["clusters"].mean == pytest.approx(rates[:, -1].mean(), abs=0.01)
     assert forecast.low <= rates[:, -1].mean() <= forecast.high
 
 
@@ -248,7 +248,7 @@ def test_a_benchmark_at_its_floor_may_emerge():
     for row in ([0.0] * 6, [0.01, 0.01, 0.01, 0.02, 0.02, 0.03]):
         found = forecast_of(row)
         assert found.verdict == "weak" and "may_emerge" in codes(found)
-        assert found.mean < 0.06 and found.low < 0.025 and found.high > 0.09
+        assert found.mean < 0.06 and found.low < max(0.01, row[-1]) and found.high > 0.09
         # More room above than below.
         assert found.high - found.mean > 3 * (found.mean - found.low)
 

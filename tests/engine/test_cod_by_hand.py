@@ -1,5 +1,6 @@
 """The pipeline again, step by step from its parts: what `COD` puts together, and how."""
 
+
 import numpy as np
 import pytest
 from ladders import LADDER, TARGET, simulated
@@ -10,6 +11,7 @@ from cod_harness.engine.intervals import accuracy_variance, central_interval, cl
 from cod_harness.engine.laws import EQ4, EmergenceLaw
 from cod_harness.engine.mapping import fit_map
 from cod_harness.engine.measurements import measurements
+from cod_harness.engine.verdicts import cluster_doubts, map_doubts
 from cod_harness.engine.views.pooling import clusters_view, parts
 
 MIDDLE = 0.5 * np.log(LADDER[0] * LADDER[-1])
@@ -124,6 +126,7 @@ def test_nothing_predictable(given):
     # The trend speaks alone; where its forecast is weak, the silence of the clusters is told too.
     alone = fitted(given, min_b=9.0)
     assert list(alone.views(TARGET)) == ["trend"]
+    assert alone._silent.code == "no_predictable_cluster"
     far = alone.forecast(20 * TARGET)
     assert "no_predictable_cluster" in [reason.code for reason in far.reasons]
 
@@ -131,5 +134,60 @@ def test_nothing_predictable(given):
 def test_few_predictable_questions_silence_the_clusters(given):
     model = fitted(given, min_share=0.9, n_replicates=0)
     assert list(model.views(TARGET)) == ["trend"]
+    assert model._silent.code == "few_predictable"
     far = model.forecast(20 * TARGET)
     assert "few_predictable" in [reason.code for reason in far.reasons]
+
+
+def test_an_interval_holds_the_last_rung_unless_the_rungs_go_away_from_it():
+    model = COD()
+    model._last = 4e20
+    model._error = np.zeros(4)
+
+    def held(accuracy, low, high, compute=5e20):
+        model._accuracy = np.array(accuracy)
+        return model._holding_the_last(compute, low, 0.5, high)
+
+    flat, rising, falling = [0.4] * 4, [0.1, 0.2, 0.3, 0.4], [0.7, 0.6, 0.5, 0.4]
+    assert held(flat, 0.45, 0.6) == (0.4, 0.5, 0.6) and held(flat, 0.1, 0.3) == (0.1, 0.5, 0.4)
+    assert held(rising, 0.45, 0.6) == (0.45, 0.5, 0.6)
+    assert held(rising, 0.1, 0.3) == (0.1, 0.5, 0.4)
+    assert held(falling, 0.1, 0.3) == (0.1, 0.5, 0.3)
+    assert held(falling, 0.45, 0.6) == (0.4, 0.5, 0.6)
+    # At the last rung, or below it, nothing is beyond.
+    assert held(flat, 0.45, 0.6, compute=4e20) == (0.45, 0.5, 0.6)
+
+
+def test_table_and_chart_of_the_clusters(given):
+    model = fitted(given, n_replicates=0, trend=False)
+    assert model.summary["size"].tolist() == [25, 25, 25]
+    ends = [model.plot(at).layer[0].data["compute"].max() for at in (None, 7e24)]
+    assert ends == pytest.approx([10 * LADDER[-1], 7e24])
+
+
+def test_the_clusters_are_silent_at_few_draws(given):
+    ladder, labels = given
+    for draws, names in ((7, ["trend"]), (8, ["clusters", "trend"]), (0, ["clusters", "trend"])):
+        model = COD(n_replicates=0).fit(
+            ladder.rates, LADDER, draws, anchors=ladder.anchors, labels=labels
+        )
+        assert list(model.views(TARGET)) == names
+
+
+def test_without_a_trend_doubts_of_the_clusters_decide(given):
+    """With one they are told where something else decides."""
+    alone = fitted(given, n_replicates=0, trend=False).forecast(TARGET)
+    model = fitted(given, n_replicates=0)
+    told = cluster_doubts(model.clusters_, alone.subset) + map_doubts(model.mapping_, alone.subset)
+    assert [one for one in alone.reasons if one in told] == list(told)
+
+
+def test_no_forecast_below_the_ladder_or_of_nothing(given):
+    for trend in (True, False):
+        found = fitted(given, n_replicates=0, trend=trend).forecast(0.99 * LADDER[0], 0.8)
+        assert [reason.code for reason in found.reasons] == ["below_ladder"]
+        assert found.level == 0.8 and np.isnan(found.mean)
+        assert fitted(given, n_replicates=0, trend=trend).forecast(LADDER[0]).mean >= 0
+    never = COD(trend=False).fit(np.zeros((12, 8)), LADDER, 100)
+    assert np.isnan(never.bandwidth_) and never.labels_.tolist() == [-1] * 12
+    assert [reason.code for reason in never.forecast(TARGET).reasons] == ["never_answered"]

@@ -5,7 +5,7 @@ import pytest
 from ladders import LADDER
 from scipy.optimize import approx_fprime, least_squares
 
-from cod_harness.engine.fitting import fit
+from cod_harness.engine.fitting import _best_of_groups, _damped, _solve, fit
 from cod_harness.engine.laws import LAWS
 
 X = np.log(LADDER) - 0.5 * np.log(LADDER[0] * LADDER[-1])
@@ -201,3 +201,79 @@ def test_problems_do_not_touch_each_other():
         alone = fit(law, X, y[[i]], sigma[[i]], penalty=law.ridge_penalty(1.0))
         np.testing.assert_allclose(alone.theta[0], together.theta[i], rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(alone.covariance[0], together.covariance[i], rtol=1e-7)
+
+
+class Idle(Line):
+    """The same with a second parameter that moves nothing."""
+
+    def curve(self, theta, x):
+        return theta[..., [0]] + 0.0 * x
+
+    def jacobian(self, theta, x):
+        return super().jacobian(theta, x) * [1.0, 0.0]
+
+
+def test_a_parameter_without_any_pull_is_undetermined():
+    found = fit(Idle(), PLACES, VALUES, SIGMA)
+    weight = (SIGMA**-2).sum()
+    mean = (VALUES * SIGMA**-2).sum() / weight
+    assert found.theta[0] == pytest.approx([mean, 0.0], abs=1e-7)
+    assert found.singular[0] and found.converged[0]
+    excess = (((VALUES - mean) / SIGMA) ** 2).sum() / 2
+    np.testing.assert_allclose(found.covariance[0], [[excess / weight, 0], [0, 0]], rtol=1e-6)
+    # A penalty on it is a pull.
+    told = fit(Idle(), PLACES, VALUES, SIGMA, penalty=np.array([0.0, 4.0]))
+    assert not told.singular[0]
+    assert told.covariance[0, 1, 1] == pytest.approx(excess / 4, rel=1e-6)
+
+
+def test_as_many_parameters_as_points_leave_one_degree():
+    found = fit(Line(), PLACES[:2], VALUES[:, :2] + 1.0, SIGMA[:, :2], penalty=np.array([90.0, 0]))
+    assert found.cost[0] > 1
+    design = np.column_stack([np.ones(2), PLACES[:2]])
+    normal = design.T @ np.diag(SIGMA[0, :2] ** -2) @ design + np.diag([90.0, 0])
+    expected = 2 * found.cost[0] * np.linalg.inv(normal)
+    np.testing.assert_allclose(found.covariance[0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", range(1, 7))
+def test_systems_of_equations(size):
+    random = np.random.default_rng(size)
+    root = random.normal(size=(5, size, size + 2))
+    matrix, right = root @ root.transpose(0, 2, 1), random.normal(size=(5, size))
+    expected = np.linalg.solve(matrix, right[..., None])[..., 0]
+    np.testing.assert_allclose(_solve(matrix, right), expected, rtol=1e-6, atol=1e-9)
+    assert np.isfinite(_solve(np.zeros((1, size, size)), np.ones((1, size)))).all()
+
+
+def test_damping_by_hand():
+    """Marquardt's: of the diagonal, at least 1e-10 of its largest; 1 where there is nothing."""
+    normal = np.array([[[4.0, 1.0], [1.0, 0.0]], np.zeros((2, 2))])
+    found = _damped(normal, np.array([0.5, 0.5]))
+    expected = [[[6.0 + 4e-12, 1.0], [1.0, 0.5 * 4e-10 + 4e-12]], np.eye(2)]
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    np.testing.assert_array_equal(normal[0], [[4.0, 1.0], [1.0, 0.0]])
+
+
+class Groups(Line):
+    """With starts of two groups."""
+
+    def starts(self, x, y):
+        groups = [[[0.0, 0.0], [0.2, 0.9], [3.0, 3.0]], [[1.0, 0.6], [-1.0, 1.3], [0.0, 2.0]]]
+        return np.tile(np.array(groups), (len(y), 1, 1, 1))
+
+
+def test_of_each_group_the_start_nearest_to_the_points():
+    y, sigma = np.vstack([VALUES, 5 - VALUES]), np.vstack([SIGMA, SIGMA[:, ::-1]])
+    law = Groups()
+    for penalty in (np.zeros(2), np.array([0.0, 400.0])):
+        found = _best_of_groups(law, PLACES, y, sigma, penalty)
+        assert found.shape == (2, 2, 2)
+        for problem in range(2):
+            for group, starts in enumerate(law.starts(PLACES, y)[problem]):
+                costs = [
+                    (((law.curve(one, PLACES) - y[problem]) / sigma[problem]) ** 2).sum()
+                    + penalty @ one**2
+                    for one in starts
+                ]
+                np.testing.assert_array_equal(found[problem, group], starts[np.argmin(costs)])

@@ -3,8 +3,19 @@
 import numpy as np
 import pytest
 
+from cod_harness.engine.intervals import accuracy_variance
 from cod_harness.engine.measurements import measurements
-from cod_harness.engine.views.irt import GRID, Abilities, abilities, estimated, log_log, logit
+from cod_harness.engine.views.irt import (
+    GRID,
+    Abilities,
+    _within_reach,
+    abilities,
+    benchmark_abilities,
+    estimated,
+    log_log,
+    logit,
+    plain_abilities,
+)
 
 
 def test_abilities_and_difficulties_come_back() -> None:
@@ -139,3 +150,94 @@ def test_equal_rows_of_a_ladder_are_counted() -> None:
     values, masses = estimated(right, 2 - right, np.ones(4), log_log)
     np.testing.assert_allclose(found.values, values, atol=1e-9)
     np.testing.assert_allclose(found.masses, masses, atol=1e-9)
+
+
+def curve(ability):
+    """Mean chance of a population of standard normal difficulties, on the grid of difficulties."""
+    masses = np.exp(-0.5 * GRID**2)
+    return log_log(np.asarray(ability)[..., None] - GRID) @ (masses / masses.sum())
+
+
+def slope_of(ability):
+    return (curve(ability + 1e-4) - curve(ability - 1e-4)) / 2e-4
+
+
+def test_abilities_from_accuracies_by_hand() -> None:
+    """Kept half an answer from 0 and 1; variances over the squared slope, at least 0.02."""
+    accuracy, variance = np.array([0.0, 0.3, 0.7, 1.0]), np.array([1e-4, 2e-4, 3e-4, 0.0])
+    found = plain_abilities(accuracy, variance, np.array([10.0, 20.0, 0.0, 500.0]))
+    inside = np.array([0.05, 0.3, 0.5, 0.999])
+    np.testing.assert_allclose(curve(found.values), inside, atol=1e-5)
+    np.testing.assert_allclose(found.accuracy(found.values), inside, atol=1e-5)
+    slope = slope_of(found.values)
+    assert slope[3] < 0.02 < slope[:3].min()
+    spread = np.array([0.05**2, 2e-4, 0.5**2, 1e-6])
+    np.testing.assert_allclose(found.variance, spread / np.maximum(slope, 0.02) ** 2, rtol=1e-3)
+    # Drawing answers may leave more doubt than half of one.
+    (rough,) = plain_abilities(np.zeros(1), np.full(1, 0.01), np.full(1, 10.0)).variance
+    assert rough == pytest.approx(0.01 / slope[0] ** 2, rel=1e-3)
+    assert found.link is log_log
+
+
+def one_difficulty(values, variance):
+    """Questions of difficulty 0 alone: accuracies are exp(-exp(-ability))."""
+    masses = np.zeros(49)
+    masses[24] = 1.0
+    return Abilities(np.asarray(values), np.asarray(variance), masses, log_log)
+
+
+def test_abilities_within_reach_by_hand() -> None:
+    """No farther out than half an answer tells, and there known by as much as that."""
+    found = _within_reach(one_difficulty([-6.0, 0.5, 6.0], [0.1, 0.2, 0.3]), np.full(3, 10.0))
+    ends = -np.log(-np.log([0.05, 0.95]))
+    assert found.values == pytest.approx([ends[0], 0.5, ends[1]], abs=1e-3)
+    # The slope of exp(-exp(-u)) is p (-log p).
+    low, high = 0.05 / (0.05 * -np.log(0.05)), 0.05 / (0.95 * -np.log(0.95))
+    assert found.variance == pytest.approx([low**2, 0.2, high**2], rel=1e-3)
+
+
+def test_the_ability_of_an_accuracy() -> None:
+    known = one_difficulty([0.0], [0.0])
+    assert known.ability(0.5) == pytest.approx(-np.log(np.log(2.0)), abs=1e-4)
+    assert known.ability(0.001) == pytest.approx(-np.log(np.log(1000.0)), abs=1e-4)
+    assert known.ability(1.0) == 8.0
+
+
+def same(left, right):
+    for name in ("values", "variance", "masses"):
+        np.testing.assert_allclose(getattr(left, name), getattr(right, name), rtol=1e-12)
+
+
+def test_abilities_are_from_questions_where_they_tell() -> None:
+    random = np.random.default_rng(2)
+    rates = random.binomial(4, np.tile([0.0, 0.2, 0.5, 0.8, 1.0], (7, 1))) / 4
+    draws = np.where(np.arange(7)[:, None] < 2, 0, 4) * np.ones((7, 5), dtype=int)
+    ladder = measurements(rates, [1, 2, 3, 4, 5], draws, None)
+    variance = accuracy_variance(ladder)
+    answers = np.full(5, 5 * 4 + 2 * 1)  # an analytic rate counts as one answer
+    found = benchmark_abilities(ladder)
+    same(found, _within_reach(abilities(ladder, variance), answers))
+    assert found.values[0] == pytest.approx(found.ability(0.5 / 22), abs=1e-3)
+    # One question, none answered, all answered: the accuracies alone.
+    for rows in (np.array([[0.1, 0.2, 0.5, 0.6, 0.7]]), np.zeros((3, 5)), np.ones((3, 5))):
+        ladder = measurements(rows, [1, 2, 3, 4, 5], 10, None)
+        by_hand = plain_abilities(
+            rows.mean(axis=0), accuracy_variance(ladder), np.full(5, 10.0 * len(rows))
+        )
+        same(benchmark_abilities(ladder), by_hand)
+
+
+def test_grids() -> None:
+    assert (len(GRID), GRID[0], GRID[-1]) == (49, -8.0, 8.0)
+
+
+def test_drawing_variance_by_hand() -> None:
+    """p (1 - p) / k of questions of difficulty 0, half an answer more, over the squared slope."""
+    known = one_difficulty([0.0], [0.0])
+    p = np.exp(-np.exp(-0.3))
+    slope = p * -np.log(p)
+    assert known.slope(np.array([0.3])) == pytest.approx([slope], rel=1e-5)
+    expected = (p * (1 - p) + 0.5 / 40) / 40 / slope**2
+    assert known.drawing_variance(np.array([0.3]), 40.0) == pytest.approx([expected], rel=1e-5)
+    assert known.drawing_variance(np.array([0.3, 0.4]), 0.0).tolist() == [0.0, 0.0]
+    assert known.slope(np.array([-5.0])).tolist() == [0.02]

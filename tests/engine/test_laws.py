@@ -77,3 +77,25 @@ def test_starts_by_hand():
     np.testing.assert_allclose(edges[0, :4, 0, 1], [0.5, 1.5, 4.0, 10.0])
     assert np.unique(edges[0, ..., 2]).max() == pytest.approx(-np.log(0.05))
     assert np.unique(edges[1, ..., 3]).max() == pytest.approx(0.95 * 0.9)
+
+
+@pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
+def test_jacobians_by_differences(law):
+    values = {"d": 0.4, "b": 0.7, "c": 0.1, "g": 0.25}
+    theta = np.array([values[name] for name in law.parameters])
+    found = law.jacobian(theta, X)
+    assert found.shape == (4, len(theta))
+    for place in range(len(theta)):
+        step = 1e-6 * np.eye(len(theta))[place]
+        slope = (law.curve(theta + step, X) - law.curve(theta - step, X)) / 2e-6
+        np.testing.assert_allclose(found[:, place], slope, atol=1e-8)
+
+
+def test_laws_cannot_be_changed_by_who_is_given_them():
+    assert hash(EQ4) == hash(EmergenceLaw("eq4", ("d", "b", "c", "g")))
+
+
+def test_a_without_overflow():
+    """The largest double is about e^709."""
+    steep = F3.published(np.array([30.0, 10.0]), np.log(1e60))["a"]
+    assert steep == np.exp(709.0)

@@ -192,3 +192,30 @@ def test_without_points_the_map_is_the_identity():
 
 def test_published_setting_of_the_map():
     assert settings_of_the_engine.MAP_RMSE == 0.005
+
+
+def test_where_the_points_end():
+    mapping = fit_map([0.1, 0.4], [0.5, 0.9])
+    for place, outside in ((0.05, True), (0.1, False), (0.3, False), (0.4, False), (0.45, True)):
+        assert mapping.extrapolates(place) == outside
+
+
+def test_no_more_than_six_pieces():
+    x = np.linspace(0.02, 0.98, 40)
+    heights = np.cumsum([0.0, 0.0, 0.3, 0.0, 0.0, 0.3, 0.0, 0.0, 0.3, 0.1])
+    padded = np.concatenate([np.zeros(3), _knots(x, 7), np.ones(3)])
+    stairs = BSpline(padded, heights, 3)(x)
+    knots = [_knots(x, pieces) for pieces in range(1, 8)]
+    errors = [_rising_heights(np.column_stack([x, stairs]), each, None)[1] for each in knots]
+    assert errors[6] < min(errors[:6]) / 1.25
+    found = fit_map(x, stairs, threshold=0.0)
+    first = next(error for error in errors if error <= 1.25 * min(errors[:6]))
+    assert found.rmse == pytest.approx(first) and len(found.knots) - 1 == errors.index(first) + 1
+
+
+def test_an_error_at_the_threshold_is_not_below_it():
+    x = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
+    y = np.array([0.1, 0.3, 0.2, 0.4, 0.3])
+    at = _rising_heights(np.column_stack([x, y]), _knots(x, 1), None)[1]
+    assert len(fit_map(x, y, threshold=at).knots) > 2
+    assert len(fit_map(x, y, threshold=at * 1.001).knots) == 2

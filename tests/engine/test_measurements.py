@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from cod_harness.engine.measurements import check_question, features, given_labels, measurements
+from cod_harness.engine import settings
+from cod_harness.engine.measurements import (
+    answers,
+    check_question,
+    features,
+    given_labels,
+    measurements,
+    rung_losses,
+)
 from cod_harness.errors import InputError
 
 COMPUTE = np.array([4e20, 1e20, 3e20, 2e20])
@@ -112,3 +120,22 @@ def test_questions_about_targets():
     for level in (0.0, 1.0, 90.0):
         with pytest.raises(InputError, match=r"level is .*: give a probability between 0 and 1"):
             check_question(1e20, level)
+
+
+def test_losses_in_the_order_of_the_rungs():
+    ladder = measurements(RATES, COMPUTE, 1, None)
+    np.testing.assert_array_equal(rung_losses([1.0, 4.0, 2.0, 3.0], ladder), [4, 3, 2, 1])
+    unknown = rung_losses(None, ladder)
+    assert unknown.shape == (4,) and np.isnan(unknown).all()
+    with pytest.raises(InputError, match=r"losses have shape \(2,\) for 4 models"):
+        rung_losses([1.0, 2.0], ladder)
+
+
+def test_answers_behind_an_accuracy():
+    """The draws, at least one a question; of one analytic rate nothing is told."""
+    draws = np.array([[0, 4, 2, 0], [3, 0, 2, 0], [1, 1, 1, 1]])
+    ladder = measurements(np.full((3, 4), 0.5), [1, 2, 3, 4], draws, None)
+    np.testing.assert_array_equal(answers(ladder), [5, 6, 5, 3])
+    one = measurements(np.full((1, 4), 0.5), [1, 2, 3, 4], [[0, 4, 2, 0]], None)
+    untold = settings.UNTOLD_ANSWERS
+    np.testing.assert_array_equal(answers(one), [untold, 4, 2, untold])

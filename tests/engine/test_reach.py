@@ -23,6 +23,7 @@ def misses(sds, task=None, distance=1.0):
         nearest=np.ones(count, dtype=bool),
         forecast=np.zeros(count),
         error=np.asarray(sds, dtype=float),
+        noise=np.zeros(count),
         tasks=1 if task is None else int(max(task)) + 1,
     )
 
@@ -84,3 +85,49 @@ def test_recent_misses_are_of_the_last_rungs():
     told = recent_misses(found, 0, accuracy, np.full(6, 0.5))
     assert told == pytest.approx([0.0, 0.1, 0.2])
     assert len(recent_misses(found, 1, accuracy, np.full(6, 0.5))) == 0
+
+
+@pytest.mark.parametrize("task", [0, 1])
+def test_two_benchmarks_by_hand(task):
+    """Misses from like distances count more, one's own twice, one rung's on both as root two."""
+    sds, tasks = np.array([-2.0, 0.3, 4.0, 2.5, 1.0, -3.0]), np.array([0, 0, 0, 1, 1, 1])
+    distance = np.array([0.5, 1.0, 4.0] * 2)
+    found = replace(misses(sds, tasks), pair=np.tile([3, 5, 9], 2), distance=distance)
+    each = np.exp(-0.5 * (np.log(distance / 1.5) / 0.7) ** 2)
+    evidence = each[:3].sum() * np.sqrt(2)
+    each = each * np.where(tasks == task, 1 + 0.5 * 2, 1.0)
+    each *= evidence / each.sum()
+    grid = np.linspace(-8, 8, 100_001)
+    share = 4 * student.cdf(grid, 4) + norm.cdf((grid[:, None] - sds) / 0.4) @ each
+    expected = np.interp([0.1, 0.9], share / (4 + evidence), grid)
+    assert np.abs(expected).min() > 0.8 * norm.ppf(0.9)  # so that no least width hides it
+    np.testing.assert_allclose(norm.ppf(reach(found, task, 1.5, 0.8)), expected, atol=0.002)
+
+
+def test_a_target_at_the_last_rung_has_a_distance_too():
+    near = replace(misses([3.0] * 4), distance=np.full(4, 1e-3))
+    assert reach(near, 0, 0.0, 0.9) == reach(near, 0, 1e-3, 0.9) == reach(near, 0, -1.0, 0.9)
+    # It is like what lay as near, and unlike the rest.
+    far = misses([3.0] * 4)
+    assert reach(near, 0, 0.0, 0.9)[1] > reach(far, 0, 0.0, 0.9)[1]
+    nearer = replace(near, distance=np.full(4, 1e-9))
+    assert reach(nearer, 0, 1e-3, 0.9) == reach(near, 0, 1e-3, 0.9)
+
+
+def test_ends_are_told_as_far_as_eight_deviations():
+    _, high = reach(misses([6.8] * 40), 0, 1.0, 0.9)
+    grid = np.linspace(-8, 8, 100_001)
+    share = 4 * student.cdf(grid, 4) + 40 * norm.cdf((grid - 6.8) / 0.4)
+    assert norm.ppf(high) == pytest.approx(np.interp(0.95, share / 44, grid), abs=0.003)
+
+
+def test_emergence_at_other_levels_by_hand():
+    usual = norm.ppf(0.75) / norm.ppf(0.95)
+    assert emergence(0.02, 2.25, 0.5) == pytest.approx(0.8 * 0.8 * 1.5 * usual, rel=1e-12)
+
+
+def test_recent_misses_are_of_the_nearest_rungs_alone():
+    found = replace(misses([0.0] * 6), nearest=np.array([1, 0, 1, 0, 1, 1], dtype=bool))
+    accuracy = np.array([0.1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+    told = recent_misses(found, 0, accuracy, np.array([0.0, 0.0, 0.5, 0.0, 0.5, 0.9]))
+    assert told == pytest.approx([0.1, 0.1, 0.2])

@@ -6,7 +6,13 @@ import pytest
 from cod_harness.engine import settings
 from cod_harness.engine.fitting import Fits
 from cod_harness.engine.laws import EQ4
-from cod_harness.engine.selection import Cluster, Thresholds, judged_clusters
+from cod_harness.engine.selection import (
+    Cluster,
+    Thresholds,
+    cluster_chart,
+    cluster_frame,
+    judged_clusters,
+)
 
 BB = 1e18
 REFERENCE = np.log(1000 * BB)  # where theta is written about
@@ -131,3 +137,36 @@ def test_a_curve_from_nothing():
     assert never.curve(1e30) == pytest.approx(0.2)
     always = Cluster(0, 10, np.zeros(4), g=0.0, a=0.0, b=0.5, c=0.5)
     assert always.curve(1e20) == pytest.approx(np.exp(-0.5))
+
+
+def test_clusters_as_a_table():
+    kept, refused = judged(
+        fits_of(theta_of(5, 0.5, 0, 0), theta_of(5, 0.05, 0, 0), singular=[True, False])
+    )
+    table = cluster_frame([kept, refused])
+    assert table.index.tolist() == [0, 1] and table["size"].tolist() == [10, 11]
+    assert table["predictable"].tolist() == [True, False]
+    assert table["reason"].tolist() == ["", str(refused.reason)]
+    assert table["notes"].tolist() == [str(kept.notes[0]), ""]
+    np.testing.assert_allclose(table[["g", "a", "b", "c"]].to_numpy()[0], [0, 5, 0.5, 0])
+    assert len(cluster_frame([])) == 0
+
+
+def test_clusters_as_a_chart():
+    kept, refused = judged(fits_of(theta_of(5, 0.5, 0, 0), theta_of(5, 0.05, 0, 0)))
+    nothing = Cluster(2, 7, np.zeros(4), np.nan, 1.0, 1.0, 0.0)
+    compute = np.array([4e20, 1e20, 2e20, 3e20])
+    curves, points = cluster_chart([kept, refused, nothing], compute, 1e21).layer
+    lines = curves.data
+    assert sorted(set(lines["cluster"])) == [0, 1]  # what has no number has no line
+    mine = lines[lines["cluster"] == 1]
+    np.testing.assert_allclose(mine["compute"], np.geomspace(1e20, 1e21, 50))
+    np.testing.assert_allclose(mine["rate"], refused.curve(mine["compute"]))
+    assert set(mine["extrapolated"]) == {False} and set(mine["questions"]) == {11}
+    table = points.data
+    assert len(table) == 12
+    first = table[table["cluster"] == 1]
+    np.testing.assert_allclose(first["compute"], compute)
+    np.testing.assert_allclose(first["rate"], refused.rates)
+    drawn = cluster_chart([kept], compute, 1e21).to_dict()["layer"][0]["encoding"]
+    assert drawn["x"]["scale"] == {"type": "log"} and drawn["y"]["scale"] == {"domain": [0, 1]}

@@ -1,6 +1,7 @@
 """The published numbers are those of the paper (arXiv 2502.17262 v4), each said once."""
 
 import ast
+import json
 from pathlib import Path
 
 from cod_harness.engine import COD, ImprovedMeanShift, settings
@@ -23,6 +24,12 @@ def test_published_numbers():
 def test_what_methods_and_documents_share():
     assert (settings.LEVEL, settings.MIN_RUNGS, settings.OUTLIER) == (0.9, 4, -1)
     assert settings.NOISE_FLOOR == 0.02
+
+
+def test_every_number_is_the_one_that_was_chosen():
+    """What a backtest or the paper chose moves on purpose alone, by `golden/make.py`."""
+    chosen = json.loads((Path(__file__).parent / "golden" / "golden.json").read_text())["settings"]
+    assert {name: value for name, value in vars(settings).items() if name.isupper()} == chosen
 
 
 def test_the_published_recipe_is_the_papers_whatever_the_defaults_become():

@@ -7,7 +7,18 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
-from cod_harness.engine.views.trend import LadderTrend, Siblings, Spread, benchmark_trend
+from cod_harness.engine import settings
+from cod_harness.engine.views.trend import (
+    LadderTrend,
+    Misses,
+    Siblings,
+    Spread,
+    _as_ability,
+    _common_fit,
+    _log_prior,
+    _units,
+    benchmark_trend,
+)
 
 X = np.linspace(40.0, 50.0, 8)
 NONE = np.zeros(8)
@@ -69,7 +80,7 @@ def ladder_of(noise, common, seed=0, tasks=12):
 def test_a_smooth_ladder_is_narrow_and_a_rough_one_wide():
     smooth, rough = (LadderTrend(X, ladder_of(by, 0.0), np.zeros((12, 8))) for by in (0.02, 0.5))
     one = width(alone(X, ladder_of(0.02, 0.0)[0], NONE, 52.0))
-    assert width(smooth.spread(0, 52.0)) < 0.8 * one
+    assert width(smooth.spread(0, 52.0)) < 0.75 * one
     assert width(rough.spread(0, 52.0)) > 3.0 * width(smooth.spread(0, 52.0))
 
 
@@ -128,6 +139,18 @@ def test_misses_are_of_later_rungs_alone():
     at_jump = found.nearest & (found.rung == 5)
     assert found.sds[at_jump].max() > 2.0 and found.error[at_jump].max() > 1.5
     assert found.jumps(3).max() > 1.5 and missed.jumps(3).max() < 0.2
+
+
+def test_what_chance_alone_explains_is_no_jump():
+    values = np.vstack([0.3 * (X - 45.0), 0.3 * (X - 45.0)])
+    values[1, 5:] += 2.0
+    noises = np.zeros((2, 8))
+    both = LadderTrend(X, values, noises).misses
+    assert both.jumps(3).max() > 1.5
+    noises[1] = 0.126**2  # a standard deviation of half of `settings.OK_JUMP`, and a bit
+    told = LadderTrend(X, values, noises).misses
+    assert told.jumps(3).max() < 1.0 and set(told.task[told.nearest]) == {0, 1}
+    assert len(told.jumps(3)) == len(both.jumps(3)) // 2
 
 
 def by_hand(x, values, variance, x_target):
@@ -254,3 +277,159 @@ def test_supposing_is_measuring():
     whole = LadderTrend(X, values, variance)
     assert width(long.spread(3, 52.0)) == pytest.approx(width(whole.spread(3, 52.0)))
     np.testing.assert_allclose(long.misses.sds, whole.misses.sds)
+
+
+def covariance(x, bend, noise, last):
+    """Of one benchmark alone: height, slope about the last rung, wandering slope, noise."""
+
+    def wandering(s, t):
+        return quad(lambda u: (s - u) * (t - u), 0.0, min(s, t))[0]
+
+    since, about = x - x[0], x - last
+    wander = np.array([[wandering(s, t) for t in since] for s in since])
+    return 100.0 + 0.25 * np.outer(about, about) + bend**2 * wander + noise**2 * np.eye(len(x))
+
+
+def conditional(x, values, variance, at, bend, noise, last):
+    """Mean and variance at ``at`` given the rungs x."""
+    every = np.append(x, at)
+    whole, m = covariance(every, bend, noise, last), len(x)
+    gain = np.linalg.solve(whole[:m, :m] + np.diag(variance), whole[:m, m])
+    mean = 0.35 * (at - last) + gain @ (values - 0.35 * (x - last))
+    return mean, whole[m, m] - gain @ whole[:m, m]
+
+
+FIVE = np.array([40.0, 41.5, 42.0, 44.0, 44.0])
+ONE = np.array([-1.0, -0.3, -0.5, 0.4, 0.9])
+ITS = np.array([0.01, 0.0, 0.02, 0.005, 0.03])
+
+
+def test_one_benchmark_by_hand():
+    """No common part, no spread of slopes of its own: noise and bend on their grids."""
+    weights, means, variances = [], [], []
+    for noise, bend in itertools.product(
+        (0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0), (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
+    ):
+        prior = -0.5 * np.log(noise / 0.12) ** 2 - 0.5 * np.log(max(bend, 0.01) / 0.1) ** 2
+        whole = covariance(FIVE, bend, noise, 44.0) + np.diag(ITS)
+        fits = multivariate_normal(0.35 * (FIVE - 44.0), whole).logpdf(ONE)
+        weights.append(np.exp(prior + fits))
+        mean, variance = conditional(FIVE, ONE, ITS, 46.0, bend, noise, 44.0)
+        means.append(mean)
+        variances.append(variance)
+    weights, means = np.array(weights) / sum(weights), np.array(means)
+    spread = alone(FIVE, ONE, ITS, 46.0)
+    found = spread.weights @ spread.means
+    assert found == pytest.approx(weights @ means, abs=2e-3)
+    second = spread.weights @ (spread.variances + (spread.means - found) ** 2)
+    expected = weights @ (np.array(variances) + (means - weights @ means) ** 2)
+    assert second == pytest.approx(expected, rel=0.01)
+    assert spread.weights.sum() == pytest.approx(1.0)
+    assert (np.diff(spread.weights) <= 0).all()  # heaviest first
+
+
+def test_misses_by_hand():
+    """Every rung from those below it, by the eight heaviest nodes; equal compute is one origin."""
+    trend = LadderTrend(FIVE, ONE[None], ITS[None])
+    nodes, found = trend._nodes.kept(slice(8)), trend.misses
+    assert len(nodes.weights) == 8 and nodes.weights.sum() == pytest.approx(1.0)
+    told = zip(
+        found.task, found.rung, found.pair, found.sds, found.distance, found.nearest,
+        found.forecast, found.error, strict=True,
+    )  # fmt: skip
+    for start, i in enumerate((2, 3)):
+        for j in range(i, 5):
+            each = [
+                conditional(FIVE[:i], ONE[:i], ITS[:i], FIVE[j], bend, noise, 44.0)
+                for bend, noise in zip(nodes.bend, nodes.noise, strict=True)
+            ]
+            means, variances = np.array(each).T
+            share = nodes.weights @ norm.cdf((ONE[j] - means) / np.sqrt(variances + ITS[j]))
+            mean = nodes.weights @ means
+            expected = [0, j, start * 5 + j, norm.ppf(share), FIVE[j] - FIVE[i - 1]]
+            expected += [FIVE[j] == FIVE[i], mean, ONE[j] - mean]
+            assert next(told) == pytest.approx(expected, abs=1e-5)
+    assert next(told, None) is None and found.tasks == 1
+
+
+def test_the_eight_largest_rungs_are_looked_back_at():
+    x = np.linspace(40.0, 50.0, 12)
+    missed = LadderTrend(x, 0.3 * (x[None] - 45.0), np.zeros((1, 12))).misses
+    assert set(missed.rung) == set(range(4, 12))
+
+
+def test_jumps_by_hand():
+    """Of the last two rungs that were forecast from all below them, on any benchmark that tells."""
+    rung = np.array([2, 3, 3, 4, 4, 4, 4])
+    nearest = np.array([True, True, False, True, True, False, True])
+    error = np.array([9.0, -0.2, 5.0, 0.3, -0.4, 7.0, 6.0])
+    noise = np.array([0.0, 0.0, 0.0, 0.125, 0.0, 0.0, 0.126])  # half a jump can be told, not more
+    empty = np.zeros(7)
+    found = Misses(rung, rung, rung, empty, empty, nearest, empty, error, noise, tasks=2)
+    assert found.jumps(2) == pytest.approx([0.2, 0.3, 0.4])
+    assert found.jumps(1) == pytest.approx([0.3, 0.4])
+
+
+def test_losses_as_abilities_by_hand():
+    """-log loss about its mean, stretched to the middle slope of the benchmarks."""
+    centred = X - X.mean()
+    values = np.array([[0.2], [0.3], [0.9]]) * centred + 5.0
+    values = np.vstack([values, np.where(X > 45, np.nan, 40 * X)])  # not measured everywhere
+    found = _as_ability(X, np.exp(-0.1 * X), values)
+    np.testing.assert_allclose(found, 0.3 * centred, atol=1e-9)
+    # Losses that rise, and benchmarks of which none is whole, are left as they are.
+    np.testing.assert_allclose(_as_ability(X, np.exp(0.1 * X), values), -0.1 * centred, atol=1e-9)
+    unknown = _as_ability(X, np.exp(-0.1 * X), values[3:])
+    np.testing.assert_allclose(unknown, 0.1 * centred, atol=1e-9)
+
+
+def test_priors_by_hand():
+    found = _log_prior(np.array([0.0, 0.01, 0.1, 0.1 * np.e]), 0.1, 0.01)
+    one = -0.5 * np.log(10.0) ** 2
+    np.testing.assert_allclose(found, [one, one, 0.0, -0.5], atol=1e-12)
+
+
+def test_what_a_common_part_adds_is_the_likelihood_ratio():
+    """Of two benchmarks with the part against two without it."""
+    random = np.random.default_rng(0)
+    own = [np.diag(random.uniform(0.5, 2.0, 3)) for _ in range(2)]
+    y = random.normal(size=(2, 3))
+    root = np.tril(random.uniform(0.2, 1.0, (3, 3)))
+    inverse = np.array([np.linalg.inv(one) for one in own])
+    precision, pull = inverse.sum(axis=0)[None], sum(i @ v for i, v in zip(inverse, y, strict=True))
+    blocks = np.zeros((6, 6))
+    blocks[:3, :3], blocks[3:, 3:] = own
+    without = multivariate_normal(np.zeros(6), blocks).logpdf(y.ravel())
+    whole = blocks + np.tile(root @ root.T, (2, 2))
+    with_part = multivariate_normal(np.zeros(6), whole).logpdf(y.ravel())
+    found = _common_fit(root, precision, pull[None])
+    assert found[0] == pytest.approx(with_part - without, rel=1e-9)
+
+
+def test_siblings_in_the_order_of_the_rungs():
+    given = Siblings(np.arange(6.0).reshape(2, 3), np.arange(6.0).reshape(2, 3) / 10)
+    found = given.ordered(np.array([2, 0, 1]))
+    np.testing.assert_array_equal(found.values, [[2, 0, 1], [5, 3, 4]])
+    np.testing.assert_allclose(found.variance, found.values / 10)
+
+
+def test_units_by_hand():
+    """The spread of a benchmark's models, floored, to a power, about the middle of all."""
+    values = np.array([[0.0, 2.0, np.nan], [0.0, 8.0, 4.0], [np.nan] * 3, [1.0, 1.0, 1.0]])
+    floor = settings.LEAST_APART**2
+    sizes = 0.5 * np.log(np.array([1.0, 32 / 3, 0.0]) + floor)
+    expected = np.exp(settings.UNIT_POWER * (sizes - sizes.mean()))
+    assert _units(values) == pytest.approx([*expected[:2], 1.0, expected[2]], rel=1e-12)
+    assert _units(values[:1]) == pytest.approx([1.0])
+
+
+def test_a_benchmark_in_another_unit_is_forecast_in_it():
+    """Alone its unit is one; beside others a forecast comes back in abilities."""
+    values = ladder_of(0.05, 0.0, tasks=3)
+    trend = LadderTrend(X, values, np.zeros((3, 8)))
+    units = _units(values)
+    means, variances = trend._forecasts(trend._nodes, 8, np.array([52.0]))
+    for task in range(3):
+        spread = trend.spread(task, 52.0)
+        np.testing.assert_allclose(spread.means, units[task] * means[:, task, 0])
+        np.testing.assert_allclose(spread.variances, units[task] ** 2 * variances[:, task, 0])

@@ -60,9 +60,10 @@ SAID = [
         "the target is smaller than the smallest rung, and no law goes backwards; a smaller "
         "rung is needed (1.23e+17 FLOP, the smallest rung 1e+18)",
     ),
+    (because("no_questions"), "one rate a rung, no questions: there is nothing to cluster"),
     (
-        because("one_question"),
-        "one question only: there is nothing to cluster",
+        because("results_alone"),
+        "made from results without samples: the trend of the accuracies alone, nothing to cluster",
     ),
     (
         because("never_answered"),
@@ -282,9 +283,9 @@ def test_nothing_to_go_on():
         return reason and reason.code
 
     assert found(np.full((2, 4), 0.5)) is None
-    assert found(np.full((1, 4), 0.5)) == "one_question"
+    assert found(np.full((1, 4), 0.5)) == "no_questions"
     assert found(np.zeros((2, 4))) == "never_answered"
-    assert found(np.zeros((1, 4))) == "one_question"
+    assert found(np.zeros((1, 4))) == "no_questions"
 
 
 def cluster(size=10, predictable=True, notes=()):
@@ -423,3 +424,52 @@ def test_width_doubts():
 
 def test_judgements():
     assert (settings.LEVEL, settings.MIN_RUNGS, settings.NOISE_FLOOR) == (0.9, 4, 0.02)
+
+
+def test_at_the_edge_itself_nothing_is_told():
+    """Every judgement begins beyond its number."""
+    none = np.zeros(4)
+    assert blind_interval(0.0, settings.BLIND_INTERVAL) is None
+    assert standstill_doubts(np.full(4, settings.SOLVED)) == ()
+    assert standstill_doubts(np.array([0.0, 0.0, 0.01, 0.01])) == ()
+    assert order_doubts(np.array([settings.DISORDER, 0.0, 0.0, 0.0]), none) == ()
+    assert cluster_doubts([cluster()], Subset(0.5, settings.SMALL_SUBSET)) == ()
+    assert width_doubts(settings.OK_WIDTH) == ()
+    assert miss_doubts(np.zeros(1), np.full(4, settings.OK_JUMP)) == ()
+    assert level_doubts(np.full(4, settings.EMERGED), none, True, 0.5, 0.5) == ()
+    line = MonotoneMap(np.array([0.0, 1.0]), np.zeros((1, 4)), 0.0, np.zeros((1, 2)))
+    assert map_doubts(line, Subset(settings.MAP_LEAP, 0.0)) == ()
+    assert silent_clusters([cluster()], 0.5, 0.5) is None
+
+
+def test_a_ladder_that_spans_little():
+    for span, codes in ((8.1, []), (7.9, ["short_span"])):
+        told = range_doubts(9e18, 1e18 * np.geomspace(1.0, span, 5))
+        assert [reason.code for reason in told] == codes
+        assert not told or told[0].values == {"span": pytest.approx(7.9), "least": 8.0}
+
+
+def test_errors_of_the_rungs_that_are_compared_count():
+    falling = np.array([0.8, 0.6, 0.55, 0.5])  # by 0.1
+    # Of the last and the third from it: sqrt(0.02^2 + 0.03^2) x 3 = 0.108.
+    assert not measured_decline(falling, np.array([9.0, 0.02, 9.0, 0.03]))
+    assert measured_decline(falling, np.array([9.0, 0.02, 9.0, 0.02]))
+    rising = np.array([0.1, 0.1, 0.5, 0.2, 0.2])  # by 0.1
+    # Of the first two and the last two: half of sqrt(4 x 0.034^2) x 3 = 0.102.
+    assert not measured_rise(rising, np.array([0.034, 0.034, 0.0, 0.034, 0.034]))
+    for place in (0, 1, 3, 4):
+        error = np.zeros(5)
+        error[place] = 0.067  # half of it x 3 = 0.1005
+        assert not measured_rise(rising, error)
+        assert measured_rise(rising, 0.99 * error)
+    assert measured_rise(rising, np.array([0.0, 0.0, 9.0, 0.0, 0.0]))
+
+
+def test_a_question_never_answered_beside_others():
+    rates = np.array([[0.0, 0.0, 0.0, 0.0], [0.1, 0.2, 0.3, 0.4]])
+    assert nothing_to_go_on(measurements(rates, LADDER, 10, None)) is None
+
+
+def test_a_benchmark_has_emerged_at_its_best_rung():
+    told = level_doubts(np.array([0.0, 0.2, 0.05, 0.05]), np.zeros(4), True, 0.5, 0.6)
+    assert told == ()

@@ -194,7 +194,30 @@ def test_progress_from_a_log(tmp_path: Path) -> None:
         "Running generate_until requests:   0%|    | 0/120 [00:00<?, ?it/s]\r"
         "Running generate_until requests:  33%|#   | 40/120 [00:10<00:20, 4.0it/s]"
     )
-    assert progress.described(log, 5) == "8/24 questions, 00:20 left"
+    assert progress.described(log, 5) == "8/24 questions"  # one reading tells no pace
+    with open(log, "a") as file:
+        file.write("\rRunning generate_until requests:  50%|##  | 60/120 [00:15<00:15, 4.0it/s]")
+        file.write("\rRunning generate_until requests:  67%|### | 80/120 [00:20<00:10, 4.0it/s]")
+    assert progress.described(log, 5) == "16/24 questions, 00:10 left"
+
+
+def test_a_slow_first_question_says_nothing_of_the_time_left(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    bar = "\rRunning generate_until requests:   0%|    | {}/300 [{}<3:08:01, 90it/s]"
+    log.write_text(bar.format(0, "00:00") + bar.format(1, "03:00"))
+    assert progress.described(log, 1) == "1/300 questions"
+    with open(log, "a") as file:
+        file.write(bar.format(2, "03:03") + bar.format(3, "03:06"))
+    assert progress.described(log, 1) == "3/300 questions, 14:51 left"
+    with open(log, "a") as file:
+        file.write(bar.format(299, "1:03:06"))
+    assert progress.described(log, 1) == "299/300 questions, 00:12 left"
+
+
+def test_options_are_not_called_questions(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("Running loglikelihood requests:  25%|#   | 40/160 [00:10<00:20, 4.0it/s]")
+    assert progress.described(log, 5) == "40/160 answer options"
 
 
 def _job(name: str, code: str, folder: Path) -> Job:

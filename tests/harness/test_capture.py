@@ -43,6 +43,19 @@ def test_everything_is_captured(everything: Ran) -> None:
     assert cod["tasks"] == settings["tasks"]
 
 
+def test_the_pass_rate_is_printed_beside_the_harness_score(everything: Ran) -> None:
+    _, settings = read_store(everything.stores[0])
+    table = everything.out[everything.out.index("Captured pass rates") :].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table]
+    printed = {row[0]: row for row in cells if row}
+    for name in ("cod_t_custom", "cod_t_choice"):
+        about = settings["tasks"][name]
+        assert printed[name][1:6] == [
+            about["filter"], about["metric"], f"{about['harness_score']:.4f}",
+            f"{about['rate']:.4f}", str(about["repeats"] or "exact"),
+        ]  # fmt: skip
+
+
 def test_files_lie_together_and_tell_of_each_other(everything: Ran) -> None:
     [results] = everything.folder.rglob("results_*.json")
     [store] = everything.stores

@@ -10,13 +10,14 @@ import pytest
 
 from cod_harness.errors import InputError
 from cod_harness.harness.scoring import parallel
-from cod_harness.harness.scoring.correctness import Correct, Pipeline, chosen, passed
+from cod_harness.harness.scoring.correctness import passed
 from cod_harness.harness.scoring.responses import (
     answered,
     identical_share,
     occurrence_names,
     tasks_in,
 )
+from cod_harness.ladder.metrics import Correct, Pipeline, chosen
 
 
 @pytest.mark.parametrize(

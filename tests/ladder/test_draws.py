@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.draws import SPENT, further_draws
+from cod_harness.ladder.draws import SPENT, carrying_rungs, further_draws
+from cod_harness.ladder.manifest import Ladder, Model
 
 FIRST, FULL = 16, 100
 COMPUTE = 4.0 ** np.arange(6)
@@ -90,3 +91,45 @@ def test_the_order_of_rungs_is_no_matter() -> None:
 def test_stages_must_rise() -> None:
     with pytest.raises(InputError, match="must be above"):
         further_draws(exact(10), COMPUTE, 100, 16)
+
+
+def test_draws_by_hand() -> None:
+    """(0.2 - 0.01) / 0.99 of 60 cells, 11: the ten of the top rung, then one of the next."""
+    nan = np.nan
+    rates = np.full((10, 6), 0.5)
+    rates[:, 3] = [0, 0, 1, 1, nan, 0.5, 0.5, 0.5, 0.5, 0.5]
+    rates[:, 4] = [0, nan, 1, 0.8, nan, 0.5, 0.5, 0.5, 0.5, 0.5]
+    rates[:, 5] = [0, 0, 1, 1, nan, 0.9, 0.9, 0.6, 0.9, 0.9]
+    chosen = further_draws(rates, COMPUTE, 1, FULL)
+    # Of the top rung those whose two rungs below are not both at an end, or unknown.
+    assert np.flatnonzero(chosen[:, 5]).tolist() == [3, 5, 6, 7, 8, 9]
+    # Below it the one whose neighbours' mean is nearest to a half.
+    assert np.flatnonzero(chosen[:, 4]).tolist() == [7]
+    assert not chosen[:, :4].any()
+    # With 15 of 100 first, (0.2 - 0.15) / 0.85 of 60 cells: three, of equal ones the first.
+    few = further_draws(np.full((10, 6), 0.5), COMPUTE, 15, FULL)
+    assert np.argwhere(few).tolist() == [[0, 5], [1, 5], [2, 5]]
+
+
+def test_two_rungs_have_the_lower_as_neighbour() -> None:
+    rates = np.tile([0.5, 0.0], (10, 1))
+    chosen = further_draws(rates, COMPUTE[:2], 1, FULL)
+    # (0.2 - 0.01) / 0.99 of 20 cells: three.
+    assert chosen.sum(axis=0).tolist() == [0, 3]
+
+
+def test_stages_of_equal_or_no_draws() -> None:
+    for first, full in ((16, 16), (0, 16)):
+        with pytest.raises(InputError, match=f"{first}:{full} draws"):
+            further_draws(exact(10), COMPUTE, first, full)
+
+
+def test_the_carrying_rungs_are_the_two_largest_that_run() -> None:
+    def ladder(*rungs: tuple[str, float, str | None]) -> Ladder:
+        return Ladder("l", tuple(Model(n, "rung", compute=c, model=m) for n, c, m in rungs))
+
+    four = ladder(("d", 4.0, None), ("a", 1.0, "hf"), ("c", 3.0, "hf"), ("b", 2.0, "hf"))
+    assert carrying_rungs(four) == ["b", "c"]
+    # The smallest has no neighbours on both sides, and never carries.
+    assert carrying_rungs(ladder(("b", 2.0, "hf"), ("a", 1.0, "hf"))) == ["b"]
+    assert carrying_rungs(ladder(("a", 1.0, "hf"))) == []

@@ -152,7 +152,8 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
     faults = {
         "none.csv": (None, "no such file"),
         "none.parquet": (None, "no such file"),
-        "x.json": (b"{}", r"the name ends in '.json'; give a .parquet or .csv"),
+        "x.txt": (b"{}", r"the name ends in '.txt'; give a .parquet or .csv"),
+        "x.json": (b"{}", r"has no `results`; name a results_\*.json"),
         "empty.csv": (b"", "is empty"),
         "header.csv": (b"task,question,model,n_correct,n_samples\n", "has no rows"),
         "ragged.csv": (b"task,question\na,b\na,b,c,d\n", "not a readable CSV file"),
@@ -260,7 +261,10 @@ def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_folders_without_captures(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is it the --output_path"):
+    with pytest.raises(InputError, match=r"\(it is empty\); name the --output_path of .*results"):
+        read_passrates(tmp_path)
+    (tmp_path / "model.bin").write_text("")
+    with pytest.raises(InputError, match=r"no results_\*\.json \(1 \.bin\)"):
         read_passrates(tmp_path)
     (tmp_path / "rates.csv").write_text("")
     with pytest.raises(InputError, match=r"name the file itself if rates\.csv"):

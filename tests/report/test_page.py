@@ -28,8 +28,9 @@ from made_documents import (
 from cod_harness.cli import main
 from cod_harness.documents.schemas import schema
 from cod_harness.errors import InputError
+from cod_harness.evaluation.backtest import summaries
 from cod_harness.evaluation.question_map import CELLS, question_map
-from cod_harness.evaluation.records.backtest import Backtest
+from cod_harness.evaluation.records.backtest import Backtest, BacktestRow
 from cod_harness.evaluation.records.forecast import Forecasts, TaskForecast
 from cod_harness.report.charts.course import SD_OF_90, course
 from cod_harness.report.charts.files import write_charts
@@ -393,6 +394,28 @@ def test_the_page_of_a_backtest(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert list(specs(text)["backtest"]) == ["means", "errors", "held", "tasks"]
     assert main(["report", str(path), "--markdown"]) == 2
     assert "is a backtest; give a forecast" in capsys.readouterr().err
+
+
+def test_a_method_without_any_number_leaves_the_backtests_table() -> None:
+    from cod_harness.report.text.backtest_table import backtest_table
+
+    made = made_backtest()
+    silent = [
+        row | {"method": "loss", "forecast": None, "low": None, "high": None, "error": None,
+               "verdict": "abstain", "reasons": ["no losses"]}
+        for row in made["rows"] if row["method"] == "cod"
+    ]  # fmt: skip
+    rows = msgspec.convert([*made["rows"], *silent], list[BacktestRow])
+    methods = ["cod", "exp", "loss"]
+    record = msgspec.structs.replace(
+        msgspec.convert(made, Backtest), rows=tuple(rows), summary=summaries(rows, methods)
+    )
+    assert record.speaking == ["cod", "exp"]
+    for text in (page(record), backtest_table(record, by=("task",))):
+        assert text.count("No number at all from loss.") == 1
+        assert text.replace("No number at all from loss.", "").count(">loss<") == 0
+        assert "|loss" not in text
+    assert "loss" not in json.dumps(specs(page(record)))
 
 
 def test_several_targets_and_amounts_of_compute() -> None:

@@ -96,3 +96,26 @@ def test_what_a_forecast_was_made_from() -> None:
         "|a        |    50.0|  0.75| 70.0|   0.25|\n"
         "|b        |       -|     -| 25.0|   1.00|"
     ) in text
+
+
+def test_pictures_for_trackers_have_captions() -> None:
+    from made_documents import abstained, made_entry, made_forecasts
+
+    from cod_harness.report.trackers import caption
+
+    entries = [made_entry("gsm8k"), made_entry("gsm8k", "exp"), abstained("math")]
+    record = made_forecasts(forecasts=entries)
+    assert caption(record, "gsm8k") == "gsm8k by cod; big: 62.0 % (55.0 to 70.0), usable"
+    assert caption(record, "math") == "math by cod; big, no forecast"
+
+
+def test_a_value_outside_its_interval_is_marked() -> None:
+    from cod_harness.report.text.forecast_table import forecast_lines
+
+    spans = [
+        span
+        for line in forecast_lines([entry("a"), entry("b", observed=0.9)], 80)
+        for span in line
+        if span.style == "outside"
+    ]
+    assert [span.text.strip() for span in spans] == ["90.0"]

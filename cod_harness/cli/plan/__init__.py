@@ -12,16 +12,24 @@ What a campaign costs before anything is spent (LADDER.yaml with --tasks), or, w
 so far, what to measure or train next to narrow the forecasts (PATH... with --ladder)."""
 
 
-def main(words: Sequence[str]) -> int:
-    """Print the bill or the plan. Returns the exit status."""
-    parser = ArgumentParser(prog="cod-harness plan", allow_abbrev=False, description=_ABOUT)
-    parser.add_argument(
+def parser() -> ArgumentParser:
+    """The parser of `cod-harness plan`."""
+    made = ArgumentParser(
+        prog="cod-harness plan",
+        examples=(
+            "cod-harness plan ladder.yaml --tasks cod_gsm8k,cod_math",
+            "cod-harness plan out --ladder ladder.yaml --budget-flop 1e22",
+        ),
+        allow_abbrev=False,
+        description=_ABOUT,
+    )
+    made.add_argument(
         "paths",
         nargs="+",
         metavar="PATH",
         help="the ladder file alone, for the bill; else output folders, pass-rate files, tables",
     )
-    bill = parser.add_argument_group(
+    bill = made.add_argument_group(
         "the bill",
         "What runs cost on the benchmarks that ship: prompts, generated tokens, requests and "
         "hours, for 16 draws a question, 16 and then 100 where they narrow the forecast, and 100 "
@@ -34,7 +42,7 @@ def main(words: Sequence[str]) -> int:
         help="tokens the largest model generates in a second; smaller ones are taken to be faster "
         "in proportion to their parameters",
     )
-    after = parser.add_argument_group(
+    after = made.add_argument_group(
         "what to measure next",
         "Further rungs, checkpoints, draws, an anchor: each with its cost and the width of the "
         "intervals that is expected after it.",
@@ -49,21 +57,26 @@ def main(words: Sequence[str]) -> int:
         help="mean tokens of an answer, for tasks whose length is not known",
     )
     add_allow_mismatch(after)
-    add_json(parser)
-    asked = parser.parse_args(words)
+    add_json(made)
+    return made
+
+
+def main(words: Sequence[str]) -> int:
+    """Print the bill or the plan. Returns the exit status."""
+    asked = parser().parse_args(words)
     check_file(asked.json)
     if asked.ladder is None:
         for name in ("target", "budget_flop", "budget_tokens", "answer_tokens", "allow_mismatch"):
             if getattr(asked, name):
-                parser.error(f"--{name.replace('_', '-')} goes with PATH... --ladder LADDER.yaml")
+                parser().error(f"--{name.replace('_', '-')} goes with PATH... --ladder LADDER.yaml")
         if not asked.tasks or len(asked.paths) > 1:
-            parser.error("give LADDER.yaml --tasks TASK,..., or PATH... --ladder LADDER.yaml")
+            parser().error("give LADDER.yaml --tasks TASK,..., or PATH... --ladder LADDER.yaml")
         from cod_harness.cli.plan.bill import print_bill
 
         speed = _positive(asked.tokens_per_second, "--tokens-per-second")
         return print_bill(asked.paths[0], asked.tasks, speed, asked.json)
     if asked.tokens_per_second:
-        parser.error("--tokens-per-second goes with LADDER.yaml --tasks TASK,...")
+        parser().error("--tokens-per-second goes with LADDER.yaml --tasks TASK,...")
     from cod_harness.cli.plan.after import print_plan
 
     return print_plan(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from cod_harness.arguments import names
 from cod_harness.cli.tasks import Cost, costs
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.ladder.draws import SPENT
 from cod_harness.ladder.files import write_whole
 from cod_harness.ladder.manifest import Ladder, Model
@@ -49,6 +49,7 @@ def print_bill(path: str, tasks: str, speed: float | None, json_to: str | None) 
         if task not in known:
             raise InputError(
                 f"--tasks {task}: its length is not known; there are {', '.join(sorted(known))}"
+                f"{did_you_mean(task, known)}"
             )
         bills += bills_of(known[task], speed)
     if json_to:

@@ -7,9 +7,10 @@ from sklearn.cluster import KMeans
 
 from cod_harness.engine import settings
 from cod_harness.engine.arrays import Floats
-from cod_harness.engine.baselines.scales import AccuracyScale, Scores
+from cod_harness.engine.baselines.scales import AccuracyScale, NoScoreError, Scores
 from cod_harness.engine.intervals import cluster_variance
 from cod_harness.engine.measurements import Measurements
+from cod_harness.engine.verdicts import no_questions
 
 _SEED = 0
 
@@ -18,6 +19,9 @@ class GroupScale(AccuracyScale):
     """Accuracies of groups of questions with alike rows of pass rates; no question is left out."""
 
     def scores(self, ladder: Measurements, losses: Floats) -> Scores:
+        alone = no_questions(ladder)
+        if alone:
+            raise NoScoreError(alone)
         rows = ladder.rates
         distinct = len(np.unique(rows, axis=0))
         k = max(1, min(settings.GROUPS, len(rows) // settings.GROUP_SIZE, distinct))

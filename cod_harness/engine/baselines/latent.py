@@ -13,7 +13,7 @@ from cod_harness.engine.arrays import Floats
 from cod_harness.engine.baselines.scales import NoScoreError, Scores, whole
 from cod_harness.engine.intervals import accuracy_variance
 from cod_harness.engine.measurements import Measurements
-from cod_harness.engine.verdicts import because
+from cod_harness.engine.verdicts import because, no_questions
 from cod_harness.engine.views.irt import Abilities, Link, abilities, log_log
 
 
@@ -31,6 +31,9 @@ class AbilityScale:
         self.recent = recent
 
     def scores(self, ladder: Measurements, losses: Floats) -> Scores:
+        alone = no_questions(ladder)
+        if alone:
+            raise NoScoreError(alone)
         found = abilities(ladder, accuracy_variance(ladder), self.link)
         if found is None:
             raise NoScoreError(because("always_answered"))

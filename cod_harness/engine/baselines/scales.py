@@ -14,7 +14,7 @@ import numpy as np
 from cod_harness.engine import settings
 from cod_harness.engine.arrays import Floats
 from cod_harness.engine.intervals import accuracy_variance
-from cod_harness.engine.measurements import Measurements
+from cod_harness.engine.measurements import Measurements, answers
 from cod_harness.engine.verdicts import Reason
 
 _IGNORED = 1e6  # standard deviation of a score that must not count
@@ -108,6 +108,5 @@ def whole(values: Floats, sigma: Floats) -> Scores:
 
 def off_the_ends(ladder: Measurements) -> Floats:
     """Accuracies (m,) kept half an answer away from 0 and 1, where logarithms are taken."""
-    answers = np.maximum(ladder.n_samples, 1.0).sum(axis=0)
-    half = 0.5 / answers
+    half = 0.5 / answers(ladder)
     return np.asarray(np.clip(ladder.rates.mean(axis=0), half, 1.0 - half))

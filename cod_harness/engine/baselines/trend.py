@@ -72,8 +72,14 @@ class TrendForecaster:
         *,
         anchors: ArrayLike | None = None,
         losses: ArrayLike | None = None,
+        jumps: ArrayLike | None = None,
     ) -> Self:
-        """As `methods.Forecaster.fit`; anchors are not used."""
+        """As `methods.Forecaster.fit`; anchors are not used.
+
+        jumps (any,): how far the last rungs lay off the trend on the ladder's benchmarks, ability
+        (`views.trend.Misses.jumps`), which makes a forecast from a jumpy ladder weak.
+        """
+        self._jumps = None if jumps is None else np.asarray(jumps, dtype=np.float64)
         ladder = measurements(rates, compute, n_samples, anchors)
         self._ladder = ladder
         self._accuracy = ladder.rates.mean(axis=0)
@@ -119,7 +125,7 @@ class TrendForecaster:
             *range_doubts(compute, self._ladder.compute),
             *level_doubts(self._accuracy, self._error, beyond, mean, high),
             *width_doubts(high - low),
-            *miss_doubts(band.recent_misses(self._trend)),
+            *miss_doubts(band.recent_misses(self._trend), self._jumps),
             *parameter_doubts(self.law, len(np.unique(self._ladder.compute))),
             *bound_doubts(self.law, self._fits),
         ]

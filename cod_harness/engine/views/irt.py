@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from cod_harness.engine import settings
 from cod_harness.engine.arrays import Floats
 from cod_harness.engine.intervals import accuracy_variance
-from cod_harness.engine.measurements import Measurements
+from cod_harness.engine.measurements import Measurements, answers
 
 Link = Callable[[Floats], Floats]
 
@@ -89,17 +89,16 @@ def benchmark_abilities(ladder: Measurements) -> Abilities:
     if len(ladder.rates) > 1 and ladder.rates.any():
         found = abilities(ladder, variance)
         if found is not None:
-            return _within_reach(found, np.maximum(ladder.n_samples, 1.0).sum(axis=0))
-    answers = np.maximum(ladder.n_samples, 1.0).sum(axis=0)
-    return plain_abilities(ladder.rates.mean(axis=0), variance, answers)
+            return _within_reach(found, answers(ladder))
+    return plain_abilities(ladder.rates.mean(axis=0), variance, answers(ladder))
 
 
-def _within_reach(found: Abilities, answers: Floats) -> Abilities:
-    """Abilities no farther out than half an answer of ``answers`` (m,) could tell.
+def _within_reach(found: Abilities, asked: Floats) -> Abilities:
+    """Abilities no farther out than half an answer of ``asked`` (m,) could tell.
 
     A rung without a right answer may have any ability below; it is known by about a nat.
     """
-    half = 0.5 / answers
+    half = 0.5 / asked
     heights = found.accuracy(_FINE)
     lowest, highest = (np.interp(ends, heights, _FINE) for ends in (half, 1.0 - half))
     values = np.clip(found.values, lowest, highest)
@@ -132,14 +131,14 @@ def abilities(ladder: Measurements, sampling: Floats, link: Link = log_log) -> A
     return replace(found, variance=sampling / found.slope(values) ** 2)
 
 
-def plain_abilities(accuracy: Floats, variance: Floats, answers: Floats) -> Abilities:
+def plain_abilities(accuracy: Floats, variance: Floats, asked: Floats) -> Abilities:
     """Abilities from accuracies alone, on a population that is taken as given.
 
     For what has no questions to tell apart: results without samples, one question, or answers that
-    are all wrong or all right.  accuracy, variance (m,); answers (m,) behind each, half of one of
-    which an accuracy is kept away from 0 and 1.
+    are all wrong or all right.  accuracy, variance (m,); asked (m,), answers behind each: an
+    accuracy is kept half of one away from 0 and 1.
     """
-    half = 0.5 / np.maximum(answers, 1.0)
+    half = 0.5 / np.maximum(asked, 1.0)
     inside = np.clip(accuracy, half, 1.0 - half)
     masses = np.exp(-0.5 * (GRID / settings.PLAIN_POPULATION) ** 2)
     known = Abilities(_FINE, np.zeros_like(_FINE), masses / masses.sum(), log_log)

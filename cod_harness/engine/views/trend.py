@@ -88,7 +88,8 @@ class Misses:
     task, which benchmark; rung, which rung; pair, number of the pair of origin and rung; sds,
     actual less forecast ability in standard deviations of the forecast; distance, e-folds of
     compute beyond the last rung seen; nearest, whether of the next amount of compute; forecast,
-    the ability forecast; error, actual less forecast ability.  tasks: how many benchmarks.
+    the ability forecast; error, actual less forecast ability; noise, standard deviation of the
+    actual one from drawing answers.  tasks: how many benchmarks.
     """
 
     task: Ints
@@ -99,12 +100,17 @@ class Misses:
     nearest: Bools
     forecast: Floats
     error: Floats
+    noise: Floats
     tasks: int
 
     def jumps(self, rungs: int) -> Floats:
-        """Absolute errors on the last rungs of all benchmarks, each from all below it, ability."""
+        """Absolute errors on the last rungs of the benchmarks, each from all below it, ability.
+
+        Of benchmarks with questions enough to tell a jump of `settings.OK_JUMP` from chance.
+        """
         seen = np.unique(self.rung[self.nearest])[-rungs:]
-        return np.abs(self.error[self.nearest & np.isin(self.rung, seen)])
+        told = self.noise <= 0.5 * settings.OK_JUMP
+        return np.abs(self.error[self.nearest & told & np.isin(self.rung, seen)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,11 +289,14 @@ class LadderTrend:
                     (x[i:] == x[i])[place],
                     (self._units[: self.tasks, None] * mean)[task, place],
                     (self._units[: self.tasks, None] * (actual - mean))[task, place],
+                    np.sqrt(self._drawing[task, i + place]),
                 )
             )
         columns = [np.concatenate(column) for column in zip(*found, strict=True)]
-        task, rung, pair, sds, distance, nearest, forecast, error = columns
-        return Misses(task, rung, pair, sds, distance, nearest, forecast, error, tasks=self.tasks)
+        task, rung, pair, sds, distance, nearest, forecast, error, drawn = columns
+        return Misses(
+            task, rung, pair, sds, distance, nearest, forecast, error, drawn, tasks=self.tasks
+        )
 
     def _covariances(self, nodes: _Nodes, x: Floats) -> tuple[Floats, Floats]:
         """Own and common covariance (nodes, len(x), len(x)) at x, about the last rung."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -28,6 +28,7 @@ from cod_harness.evaluation.records.base import (
 if TYPE_CHECKING:
     import pandas as pd
 
+Source = Literal["questions", "accuracies"]
 CLASSES = ("predictable", "non_extrapolatable", "outlier", "zero")  # of questions
 
 
@@ -201,13 +202,20 @@ class RungSummary(Record, frozen=True, kw_only=True):
     name: Name
     compute: Positive
     accuracy: Fraction | None
-    stderr: Size | None
+    stderr: Fraction | None
 
 
 class TaskSummary(Record, frozen=True, kw_only=True):
     """What the forecasts of one task were made from."""
 
     questions: Count
+    source: Annotated[
+        Source,
+        Meta(
+            description="What was read: pass rates of questions, or the accuracies of results "
+            "without samples, from which nothing can be clustered."
+        ),
+    ] = "questions"
     samples: Annotated[
         Count | Size,
         Meta(description="Median number of draws per question and rung; 0 for analytic rates."),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.harness.campaign.jobs import Finished, Job
 from cod_harness.registry import Registry
 
@@ -85,5 +85,8 @@ EXECUTORS: Registry[Callable[[Room], Executor]] = Registry(
 def executor(name: str, room: Room) -> Executor:
     """The executor of that name. Raises InputError where it is unknown or cannot be had."""
     if name not in EXECUTORS:
-        raise InputError(f"--executor {name}: there is none of that name; {', '.join(EXECUTORS)}")
+        raise InputError(
+            f"--executor {name}: there is none of that name; {', '.join(EXECUTORS)}"
+            f"{did_you_mean(name, EXECUTORS)}"
+        )
     return EXECUTORS[name](room)

@@ -84,8 +84,9 @@ def shell_script(job: Job, folder: Path, setup: Sequence[str]) -> str:
         f"{' '.join(words)} &",
         "child=$!",
         "trap 'kill -TERM $child 2>/dev/null' TERM USR1",
-        "wait $child; code=$?",
-        "while kill -0 $child 2>/dev/null; do wait $child; code=$?; done",
+        # What bash says of a child that was killed would hide the child's last words.
+        "{ wait $child; code=$?; } 2>/dev/null",
+        "while kill -0 $child 2>/dev/null; do { wait $child; code=$?; } 2>/dev/null; done",
         "finish $code",
     ]
     return "\n".join(lines) + "\n"

@@ -109,8 +109,10 @@ class LocalExecutor:
             _signal_group(child.process.pid, signal.SIGTERM)
         for job in self._orphans:
             by = locks.holder(self._lock(job))
-            if by.get("host") == socket.gethostname() and isinstance(by.get("pid"), int):
-                _signal_group(by["pid"], signal.SIGTERM)
+            pid = by.get("pid")
+            # 0 would be our own group, 1 the machine's first process.
+            if by.get("host") == socket.gethostname() and isinstance(pid, int) and pid > 1:
+                _signal_group(pid, signal.SIGTERM)
         deadline = time.monotonic() + _GRACE
         for child in self._running:
             try:
@@ -182,5 +184,5 @@ def visible_gpus() -> list[str]:
 
 
 def _signal_group(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+    with contextlib.suppress(ProcessLookupError, PermissionError, OverflowError):
         os.killpg(pid, number)

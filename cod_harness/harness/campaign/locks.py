@@ -54,7 +54,7 @@ def holder(path: Path) -> dict[str, Any]:
     """What the holder of a lock wrote into its file; empty if nothing readable stands there."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

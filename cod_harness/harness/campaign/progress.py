@@ -12,12 +12,15 @@ from pathlib import Path
 from cod_harness.harness.campaign.jobs import Finished, Job
 from cod_harness.messages import quiet
 
+PREPARED = "questions prepared"  # unit of the bar before a model is asked
 _SPEAK_EVERY = 30.0  # seconds between progress lines where stderr is not a terminal
 _NAMED = 3  # running jobs that are told of one by one
-_LOG_TAIL = 4096  # bytes of a log that are searched for its last progress bar
+_LOG_TAIL = 16_384  # bytes of a log that are searched for its last progress bar
 
 # tqdm: `Running generate_until requests:  40%|##  | 96/240 [00:04<00:06, 22.8it/s]`
-_BAR = re.compile(rb"([^\r\n|]*?):?\s+\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<([\d:?]+)")
+_BAR = re.compile(rb"([^\r\n|]*?):?\s+\d+%\|[^|]*\|\s*(\d+)/(\d+) \[([\d:]+)<")
+# Readings of a bar, and seconds between the first and the last, before a time left is told.
+_READINGS, _SECONDS = 3, 3
 
 
 class Progress:
@@ -77,12 +80,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class Bar:
-    """The last progress bar in a log. left: time, as tqdm writes it. unit: what is counted."""
+    """The last progress bar in a log. unit: what is counted; left: seconds, None until known."""
 
     done: int
     total: int
-    left: str
     unit: str
+    left: float | None
 
 
 def last_bar(log: Path, repeats: int) -> Bar | None:
@@ -90,16 +93,53 @@ def last_bar(log: Path, repeats: int) -> Bar | None:
     found = _BAR.findall(_tail(log))
     if not found:
         return None
-    label, done, total, left = (part.decode("utf-8", "replace").strip() for part in found[-1])
+    label, done, total, _ = (part.decode("utf-8", "replace").strip() for part in found[-1])
     each = repeats if "generate" in label and int(total) % repeats == 0 else 1
-    unit = "questions" if label else "questions prepared"
-    return Bar(int(done) // each, int(total) // each, left, unit)
+    unit = "questions" if label else PREPARED
+    if label.endswith("loglikelihood requests"):
+        unit = "answer options"
+    same = [one for one in found if one[0] == found[-1][0] and one[2] == found[-1][2]]
+    readings = [(int(count), _seconds(elapsed)) for _, count, _, elapsed in same]
+    return Bar(int(done) // each, int(total) // each, unit, _left(readings, int(total)))
+
+
+def _left(readings: Sequence[tuple[int, int]], total: int) -> float | None:
+    """Seconds that a bar still takes, from (done, elapsed) readings of it; None until known.
+
+    What came before the first item was done, a model that warms up for one, says nothing of the
+    others.
+    """
+    seen = [(done, elapsed) for done, elapsed in readings if done > 0]
+    if len(seen) < _READINGS:
+        return None
+    (first, begun), (last, now) = seen[0], seen[-1]
+    if last <= first or now - begun < _SECONDS:
+        return None
+    return (total - last) * (now - begun) / (last - first)
+
+
+def _seconds(clock: bytes) -> int:
+    """tqdm's 01:02:03 or 02:03."""
+    seconds = 0
+    for part in clock.split(b":"):
+        seconds = 60 * seconds + int(part)
+    return seconds
+
+
+def clock(seconds: float) -> str:
+    """A time left, as tqdm writes one: 02:03, 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
 
 
 def described(log: Path, repeats: int) -> str:
     """The last progress bar in a log, in words."""
     bar = last_bar(log, repeats)
-    return f"{bar.done}/{bar.total} {bar.unit}, {bar.left} left" if bar else "starting"
+    if bar is None:
+        return "starting"
+    left = "" if bar.left is None else f", {clock(bar.left)} left"
+    return f"{bar.done}/{bar.total} {bar.unit}{left}"
 
 
 def _tail(log: Path) -> bytes:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from cod_harness.errors import InputError
 from cod_harness.harness.campaign.campaign import Campaign, Unit
 from cod_harness.harness.campaign.jobs import Finished, Job
@@ -42,6 +44,19 @@ class Entry:
         return Job(self.name, tuple(self.command), Path(self.log))
 
 
+class _Engine(msgspec.Struct):
+    executor: str
+    options: dict[str, str]
+
+
+class _About(msgspec.Struct):
+    """What else stands in the file, as far as it is read again."""
+
+    ladder: str
+    repeats: int
+    engine: _Engine
+
+
 class Records:
     """The file of a campaign's jobs, written whole whenever something has changed."""
 
@@ -59,12 +74,14 @@ class Records:
             found = json.loads(records.path.read_text(encoding="utf-8"))
             if found["schema"] != SCHEMA:
                 raise ValueError(found["schema"])
-            records.entries = {entry["name"]: Entry(**entry) for entry in found.pop("jobs")}
+            entries = msgspec.convert(found.pop("jobs"), list[Entry])
+            records.entries = {entry.name: entry for entry in entries}
+            msgspec.convert(found, _About)
         except FileNotFoundError:
             raise InputError(
                 f"{folder.parent}: no ladder was run into this folder; name the OUT of one"
             ) from None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, msgspec.MsgspecError):
             raise InputError(
                 f"{records.path}: not readable; `cod-harness ladder` writes it anew"
             ) from None

@@ -11,7 +11,7 @@ from cod_harness.harness.campaign import locks
 from cod_harness.harness.campaign.campaign import JOB_FOLDER
 from cod_harness.harness.campaign.driver import CANCEL, DRIVER_LOCK
 from cod_harness.harness.campaign.executors import Executor, Room, executor
-from cod_harness.harness.campaign.progress import last_bar
+from cod_harness.harness.campaign.progress import PREPARED, clock, last_bar
 from cod_harness.harness.campaign.records import Entry, Records, words
 
 SCHEMA = "cod-status/1"
@@ -22,8 +22,9 @@ class Row:
     """One rung, checkpoint and task.
 
     state: waiting, running, done or failed. shards: how many of them are in which state; empty if
-    the task is not cut. questions, total, left: out of the logs of what runs. words: the last of
-    a failed job; log: its file, or the running one's.
+    the task is not cut. questions, total, unit, left: out of the logs of what runs; unit is what
+    is counted, left "" until known. words: the last of a failed job; log: its file, or the running
+    one's.
     """
 
     rung: str
@@ -33,6 +34,7 @@ class Row:
     shards: dict[str, int] = field(default_factory=dict)
     questions: int | None = None
     total: int | None = None
+    unit: str = ""
     left: str = ""
     tries: int = 0
     words: str = ""
@@ -130,11 +132,15 @@ def _row(rung: str, checkpoint: str, task: str, some: Sequence[Entry], repeats: 
         }
     running = [entry for entry in some if entry.state == "running"]
     bars = [bar for entry in running if (bar := last_bar(Path(entry.log), repeats)) is not None]
-    bars = [bar for bar in bars if bar.unit == "questions"]
+    bars = [bar for bar in bars if bar.unit != PREPARED]
+    bars = [bar for bar in bars if bar.unit == bars[0].unit]
     if bars:
+        row.unit = bars[0].unit
         row.questions = sum(bar.done for bar in bars)
         row.total = sum(bar.total for bar in bars)
-        row.left = max((bar.left for bar in bars), key=lambda left: (len(left), left))
+        lefts = [bar.left for bar in bars]
+        known = [left for left in lefts if left is not None]
+        row.left = clock(max(known)) if len(known) == len(lefts) else ""
     told = next((entry for entry in some if entry.state == "failed"), None)
     told = told or next((entry for entry in some if entry.words and entry.state != "done"), None)
     row.words = told.words if told else ""

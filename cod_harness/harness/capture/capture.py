@@ -73,6 +73,8 @@ class Capture:
         if options.rung is not None:
             self.ladder.find(options.rung)
         self.started = False  # whether a model has been asked anything
+        self.tasks_captured: Mapping[str, Mapping[str, Any]] = {}  # how each was run, and its rate
+        self.known_tasks: list[str] = []  # what the harness knows, for suggestions
         self.refusals: list[str] = []
         self.failures: list[str] = []
         self.store: Path | None = None
@@ -282,6 +284,7 @@ class Capture:
 
         self._tracker = tracker
         captured, folder = self._captured, self.folder
+        self.tasks_captured = {} if captured is None else captured.tasks
         if captured is None or not captured.rows or folder is None:
             return
         with self._kept("writing the pass rates"):

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cod_harness.arguments import ArgumentParser
-from cod_harness.errors import InputError
+from cod_harness.arguments import ArgumentParser, flags_of
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.harness.capture.shards import Share, share
 from cod_harness.harness.sampling.grouped_api import N_MAX
+from cod_harness.ladder.metrics import metric_choice
 
 _MODEL = frozenset({"--model", "-M", "--model_args", "-a"})
 # Harness flags that change where or how fast a run happens, never what it measures. They are left
@@ -79,13 +80,26 @@ class CaptureOptions:
 def parser() -> argparse.ArgumentParser:
     """The parser of our flags alone; everything it does not know is the harness's."""
     # allow_abbrev=False: otherwise `--co` of some future harness flag would be taken for ours.
-    flags = ArgumentParser(prog="cod-harness run", add_help=False, allow_abbrev=False)
-    group = flags.add_argument_group("capture of pass rates")
+    flags = ArgumentParser(
+        prog="cod-harness run",
+        examples=(
+            "cod-harness run --cod ladder.yaml --model hf --model_args pretrained=ckpt/122m \\",
+            "    --tasks gsm8k_cot --output_path out --cod-repeats 16 \\",
+            "    --gen_kwargs do_sample=True,temperature=1.0",
+            "cod-harness run --cod ladder.yaml --cod-rung 122m --model local-completions \\",
+            "    --model_args model=122m,base_url=http://host/v1/completions \\",
+            "    --tasks mmlu --output_path out",
+        ),
+        add_help=False,
+        allow_abbrev=False,
+    )
+    group = flags.add_argument_group("capture of pass rates: of which model")
     group.add_argument("--cod", metavar="LADDER.yaml", help="ladder file this run belongs to")
     group.add_argument("--cod-rung", metavar="NAME", help="ladder entry that is being measured")
     group.add_argument(
         "--cod-checkpoint", metavar="NAME", default="", help="neighbouring checkpoint of the rung"
     )
+    group = flags.add_argument_group("how often each question is asked")
     group.add_argument(
         "--cod-repeats",
         metavar="K[:MOST]",
@@ -108,6 +122,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="do not keep samples on disk as they arrive, for a killed run to go on from",
     )
+    group = flags.add_argument_group("what counts as correct, and beside what")
     group.add_argument(
         "--cod-metric",
         metavar="TASK=FILTER/METRIC",
@@ -125,6 +140,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="go on where task version, prompts or settings differ from other rungs'",
     )
+    group = flags.add_argument_group("how it runs")
     group.add_argument(
         "--cod-no-forecast", action="store_true", help="capture only, no forecast at the end"
     )
@@ -154,6 +170,7 @@ def take(argv: Sequence[str]) -> tuple[CaptureOptions, list[str]]:
     if unknown:
         raise InputError(
             f"{unknown[0]}: no such flag; `cod-harness run --help` lists those there are"
+            f"{did_you_mean(unknown[0].partition('=')[0], flags_of(parser()))}"
         )
     if not ours.cod:
         raise InputError("--cod LADDER.yaml is missing: it names the ladder this run belongs to")
@@ -232,18 +249,6 @@ def stages_of(text: str | None, where: str) -> tuple[int | None, int | None]:
     if repeats_of(most, where) <= repeats:
         raise InputError(f"{where} {text}: the second number must be above the first")
     return repeats, int(most)
-
-
-def metric_choice(text: str) -> tuple[str, tuple[str, str]]:
-    """``gsm8k=strict-match/exact_match`` -> (task, (filter, metric))."""
-    task, equals, choice = text.partition("=")
-    # Filter names hold `@` and `-`; metric names may hold `/` in no known task, filters neither.
-    name, slash, metric = choice.partition("/")
-    if not (task and equals and name and slash and metric):
-        raise InputError(
-            f"--cod-metric {text}: write TASK=FILTER/METRIC, as in gsm8k=strict-match/exact_match"
-        )
-    return task, (name, metric)
 
 
 def request_of(

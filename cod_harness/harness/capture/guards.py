@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.harness.capture.flags import CaptureOptions
-from cod_harness.harness.scoring.correctness import chosen
 from cod_harness.harness.scoring.repeats import pipelines
 from cod_harness.harness.scoring.responses import doc_hash, hash_of_all, occurrence_names, text_hash
 from cod_harness.ladder.compare import settings_differences
 from cod_harness.ladder.manifest import Ladder, Model
+from cod_harness.ladder.metrics import chosen
 from cod_harness.ladder.read_passrates import CAPTURE_COLUMNS
 from cod_harness.ladder.store import Capture, Store, newest_captures, stores_in
 
@@ -89,6 +89,7 @@ def _known_checkpoint(ladder: Ladder, model: Model, name: str) -> str:
         raise InputError(
             f"{ladder.path}: {model.name} has no checkpoint '{name}'; it has "
             + ", ".join(model.checkpoints)
+            + did_you_mean(name, model.checkpoints)
         )
     return name
 
@@ -176,6 +177,7 @@ def check_metric_names(names: Sequence[str], options: CaptureOptions) -> None:
         if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
             raise InputError(
                 f"--cod-metric {pattern}=...: no such task in this run ({', '.join(names)})"
+                f"{did_you_mean(pattern, names)}"
             )
 
 

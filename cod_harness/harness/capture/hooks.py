@@ -49,9 +49,9 @@ def install(capture: Capture, undo: ExitStack | None = None) -> None:
     if capture.options.merge:
         _stand_in(stack, capture)
     if capture.options.include_only:
-        _leave_defaults_out(stack)
+        _leave_defaults_out(stack, capture)
     else:
-        _add_shipped_tasks(stack)
+        _add_shipped_tasks(stack, capture)
 
 
 def _watched_evaluate(capture: Capture, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,7 +115,7 @@ def _stand_in(stack: ExitStack, capture: Capture) -> None:
     _replace(stack, registry, "get_model", lambda name: StandIn)
 
 
-def _leave_defaults_out(stack: ExitStack) -> None:
+def _leave_defaults_out(stack: ExitStack, capture: Capture) -> None:
     from lm_eval.tasks import TaskManager
 
     begin = TaskManager.__init__
@@ -123,11 +123,12 @@ def _leave_defaults_out(stack: ExitStack) -> None:
     @functools.wraps(begin)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         begin(self, *args, **{**kwargs, "include_defaults": False})
+        capture.known_tasks = list(self.all_tasks)
 
     _replace(stack, TaskManager, "__init__", __init__)
 
 
-def _add_shipped_tasks(stack: ExitStack) -> None:
+def _add_shipped_tasks(stack: ExitStack, capture: Capture) -> None:
     from lm_eval.tasks import TaskManager
 
     from cod_harness.task_folder import task_folder
@@ -143,6 +144,7 @@ def _add_shipped_tasks(stack: ExitStack) -> None:
         if not any(Path(path).resolve().is_relative_to(ours) for path in given):
             given = [str(ours), *given]
         begin(self, verbosity, given, **more)
+        capture.known_tasks = list(self.all_tasks)
 
     _replace(stack, TaskManager, "__init__", __init__)
 

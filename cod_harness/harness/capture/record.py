@@ -12,7 +12,6 @@ from cod_harness.errors import InputError
 from cod_harness.harness.capture import guards
 from cod_harness.harness.capture.flags import CaptureOptions
 from cod_harness.harness.scoring import repeats as scoring
-from cod_harness.harness.scoring.correctness import Correct
 from cod_harness.harness.scoring.responses import (
     Answered,
     hash_of_all,
@@ -20,6 +19,7 @@ from cod_harness.harness.scoring.responses import (
     question_names,
 )
 from cod_harness.ladder.manifest import Ladder, Model
+from cod_harness.ladder.metrics import Correct
 from cod_harness.ladder.store import COPIES
 
 SCHEMA = "cod-run/1"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from cod_harness.harness.ingest.rescoring import TaskSource
 from cod_harness.ladder.compare import differences, refuse_serious
 from cod_harness.ladder.files import passrate_files
 from cod_harness.ladder.foreign_table import TableColumns
-from cod_harness.ladder.manifest import Ladder
+from cod_harness.ladder.logs.samples_log import task_and_date
+from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
-from cod_harness.ladder.read_passrates import captures_in, read_passrates
+from cod_harness.ladder.read_passrates import Gathered, captures_in, gathered, with_results
+from cod_harness.ladder.results.files import ResultsFile, results_files, results_in
 
 
 def ingest(
@@ -30,6 +33,7 @@ def ingest(
     allow_fractional: bool = False,
     *,
     rung: str | None = None,
+    match: str | None = None,
     columns: TableColumns | None = None,
     include_paths: Sequence[Path] = (),
     run_code: bool = False,
@@ -40,13 +44,14 @@ def ingest(
     """Pass rates from output folders of earlier runs, logs and tables.
 
     paths: folders (searched for logs that some reader knows), such files, tables and stores
-    (`.parquet`, `.csv`). metrics: task -> (filter, metric) that counts as correct; of a log, its
-    scorer and value. rung: the ladder entry that all samples are of; by default it is told by the
-    model's name. columns: what a table's columns are called. include_paths: folders with task
-    definitions, beside the harness's own. run_code: consent to run programs out of responses;
-    task_code: to run Python of definitions that nobody vetted.
-    allow_mismatch: go on where rungs were run differently. processes: at most so many; None for
-    all cores.
+    (`.parquet`, `.csv`), and the harness's results, which serve where nothing tells of questions.
+    metrics: task -> (filter, metric) that counts as correct; of a log, its scorer and value. rung:
+    the ladder entry that all samples are of; by default it is told by the model's name. match: how
+    results call the ladder's models (see `ladder.results.matching`). columns: what a table's
+    columns are called. include_paths: folders with task definitions, beside the harness's own.
+    run_code: consent to run programs out of responses; task_code: to run Python of definitions
+    that nobody vetted. allow_mismatch: go on where rungs were run differently. processes: at most
+    so many; None for all cores.
 
     Of several runs of one model on one task the newest counts. What was read and set aside is said
     in `notes` of the result. Raises InputError naming file and line for what cannot be read.
@@ -59,21 +64,19 @@ def ingest(
         ladder.path or Path(), rung=rung, metrics=metrics or {}, allow_fractional=allow_fractional
     )
     readers = [make() for make in READERS.values()]
-    tables, logs = _found([Path(path) for path in paths], readers)
+    tables, logs, results = _found([Path(path) for path in paths], readers)
+    # Groups are made of tasks by whoever reads what is ingested.
     known = _tables(tables, ladder, columns)
-    if known is not None:  # groups are made of tasks by whoever reads the result
-        rows = known.frame[known.frame["task"].isin(_tasks_of(known))]
-        known = PassRates.of_checked(rows.reset_index(drop=True), known.settings, known.notes)
     asked = Asked(
         ladder,
         options,
         TaskSource(tuple(include_paths), run_code, task_code),
-        set(captures_in(known.frame)) if known else set(),
+        set() if known.frame is None else set(captures_in(known.frame)),
         processes,
-        list(known.notes) if known else [],
+        known.notes,
     )
-    frames = [known.frame] if known else []
-    runs: list[dict[str, Any]] = list(known.settings) if known else []
+    frames = [] if known.frame is None else [known.frame]
+    runs: list[dict[str, Any]] = known.settings
     for reader, files in zip(readers, logs, strict=True):
         for log in reader.read(files, asked) if files else ():
             if log.capture in asked.covered:
@@ -83,39 +86,63 @@ def ingest(
             frames.append(log.frame.assign(task=task, model=model, checkpoint=checkpoint))
             run = {"rung": model, "checkpoint": checkpoint, "ladder": ladder.name}
             runs.append({**run, **log.run, "tasks": {task: log.about}})
-    if not frames:
+    found = pd.concat(frames, ignore_index=True) if frames else None
+    # Samples that could not be used are told of; no accuracy takes their place unseen.
+    results = [_without_logged(one) for one in (*results, *known.results)]
+    if results:
+        if rung is not None:
+            ladder, results = _all_of(ladder, rung, results), []
+        found = with_results(found, runs, asked.notes, results, ladder, match, metrics)
+    if found is None or found.empty:
         raise InputError(
             "no pass rates found; name folders with samples_*.jsonl (runs with --log_samples) or "
-            "tables" + "".join(f"; {note}" for note in asked.set_aside[:1])
+            "results_*.json, or tables"
+            + "".join(f"; {note}" for note in (asked.set_aside or asked.notes)[:1])
         )
-    rates = PassRates(pd.concat(frames, ignore_index=True), runs)
-    found = differences(rates)
-    refuse_serious(found, allow_mismatch, "name runs that were made alike, or say")
-    notes = asked.notes + [f"models were run differently: {one.text}" for one in found]
+    rates = PassRates(found, runs)
+    differ = differences(rates)
+    refuse_serious(differ, allow_mismatch, "name runs that were made alike, or say")
+    notes = asked.notes + [f"models were run differently: {one.text}" for one in differ]
     return PassRates.of_checked(rates.frame, rates.settings, notes)
 
 
-def _tables(
-    paths: Sequence[Path], ladder: Ladder, columns: TableColumns | None
-) -> PassRates | None:
-    if not paths:
-        return None
-    if columns is None:
-        return read_passrates(paths, ladder)
-    return columns.read(paths, ladder)
+def _tables(paths: Sequence[Path], ladder: Ladder, columns: TableColumns | None) -> Gathered:
+    if columns is None or not paths:
+        return gathered(paths, ladder)
+    read = columns.read(paths, ladder)
+    return Gathered(read.frame, list(read.settings), list(read.notes), [])
 
 
-def _tasks_of(rates: PassRates) -> list[str]:
-    """Tasks, apart from the groups that reading made of them."""
-    groups = {name for run in rates.settings for name in (run.get("pooled") or {})}
-    measured = {task for run in rates.settings for task in (run.get("tasks") or {})}
-    return [task for task in rates.tasks if task not in groups or task in measured]
+def _without_logged(one: ResultsFile) -> ResultsFile:
+    """A results file without the tasks whose samples stand beside it."""
+    names = map(task_and_date, one.path.parent.glob("samples_*.jsonl"))
+    logged = {name[0] for name in names if name is not None}
+    scores = {task: some for task, some in one.content["results"].items() if task not in logged}
+    return replace(one, content={**one.content, "results": scores})
 
 
-def _found(paths: Sequence[Path], readers: Sequence[Reader]) -> tuple[list[Path], list[list[Path]]]:
-    """Tables, and the logs of each reader."""
+def _all_of(ladder: Ladder, rung: str, results: Sequence[ResultsFile]) -> Ladder:
+    """The ladder, in which one entry names all these files as its results."""
+    model = replace(ladder.find(rung), results=tuple(one.path for one in results))
+
+    def told(models: Sequence[Model]) -> tuple[Model, ...]:
+        return tuple(model if one.name == rung else one for one in models)
+
+    return replace(
+        ladder,
+        rungs=told(ladder.rungs),
+        anchors=told(ladder.anchors),
+        targets=told(ladder.targets),
+    )
+
+
+def _found(
+    paths: Sequence[Path], readers: Sequence[Reader]
+) -> tuple[list[Path], list[list[Path]], list[ResultsFile]]:
+    """Tables and stores, the logs of each reader, and the harness's results."""
     tables: list[Path] = []
     logs: list[list[Path]] = [[] for _ in readers]
+    results: list[ResultsFile] = []
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder; check the path")
@@ -123,7 +150,14 @@ def _found(paths: Sequence[Path], readers: Sequence[Reader]) -> tuple[list[Path]
         for log, at in zip(found, whose, strict=True):
             logs[at].append(log)
         # Captured pass rates hold every repeat: they come before logged samples. A folder without
-        # any of it is a table too: read_passrates says what is missing.
-        if not found or (path.is_dir() and passrate_files(path)):
+        # any of it is a table too: reading it says what is missing.
+        if path.is_dir() and passrate_files(path):
             tables.append(path)
-    return tables, [list(dict.fromkeys(some)) for some in logs]
+            continue
+        some = list(results_in(path)) if path.is_dir() else []
+        if not found and path.suffix.lower() == ".json":
+            some = results_files([path])
+        results += some
+        if not found and not some:
+            tables.append(path)
+    return tables, [list(dict.fromkeys(some)) for some in logs], results

@@ -9,7 +9,7 @@ from typing import Any
 
 from cod_harness.cores import cores
 from cod_harness.errors import InputError
-from cod_harness.harness.forked import Ended, can_fork, forked
+from cod_harness.harness.forked import ProcessEnded, can_fork, forked
 from cod_harness.harness.ingest.rates import FileRates, SampleFile
 from cod_harness.progress import lasting_bar
 
@@ -59,7 +59,7 @@ def _in_processes(
                 every=_DRAWN_EVERY,
             )
         )
-    except Ended as error:
+    except ProcessEnded as error:
         raise InputError(
             f"a process that read {files[order[0]].path.parent} was ended from outside (out of "
             "memory?); try again with --jobs 1"

@@ -14,9 +14,10 @@ from cod_harness.harness.capture.flags import CaptureOptions
 from cod_harness.harness.capture.guards import choice_for
 from cod_harness.harness.ingest.likelihoods import analytic_rate, is_analytic
 from cod_harness.harness.ingest.rescoring import Rescorer, TaskSource
-from cod_harness.harness.scoring.correctness import Correct, Pipeline, chosen, passed
+from cod_harness.harness.scoring.correctness import passed
 from cod_harness.harness.scoring.responses import occurrence_names
 from cod_harness.ladder.logs.samples_log import CutOff, NoSample, Sample, SamplesLog, filters_in
+from cod_harness.ladder.metrics import Correct, Pipeline, chosen
 
 # Responses are scored in batches: enough for several processes, not so much that it fills memory.
 _BATCH_BYTES = 16 << 20

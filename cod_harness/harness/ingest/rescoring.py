@@ -17,11 +17,11 @@ import numpy as np
 from cod_harness.errors import InputError
 from cod_harness.harness.scoring import programs
 from cod_harness.harness.scoring import repeats as scoring
-from cod_harness.harness.scoring.correctness import Pipeline
 from cod_harness.harness.scoring.responses import Answered
 from cod_harness.harness.scoring.task_source import definition, named
 from cod_harness.harness.scoring.vetting import CONSENT_FLAG, unvetted
 from cod_harness.ladder.logs.samples_log import Sample
+from cod_harness.ladder.metrics import Pipeline
 from cod_harness.task_folder import task_folder
 
 # What a task is told about its data: one split, with the file's first document in it.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cod_harness.cores import cores
-from cod_harness.harness.forked import Ended, can_fork, forked
+from cod_harness.harness.forked import ProcessEnded, can_fork, forked
 from cod_harness.messages import say
 from cod_harness.progress import lasting_bar
 
@@ -79,7 +79,7 @@ def _in_processes(
         for at, scores in forked(work, chunks, limit, silence=_SILENCE):
             results[at] = scores
             bar.update()
-    except (Ended, OSError, TypeError, AttributeError) as error:
+    except (ProcessEnded, OSError, TypeError, AttributeError) as error:
         say(f"scoring goes on in one process ({error!r})")
 
 

@@ -14,10 +14,11 @@ from lm_eval.api.task import ConfigurableTask
 from cod_harness.errors import InputError
 from cod_harness.harness.scoring import parallel
 from cod_harness.harness.scoring.analytic import choice_rate
-from cod_harness.harness.scoring.correctness import Pipeline, chosen, passed
+from cod_harness.harness.scoring.correctness import passed
 from cod_harness.harness.scoring.responses import doc_hash
 from cod_harness.harness.scoring.symbolic import remembered_symbols
 from cod_harness.harness.scoring.task_source import definition, harness_tasks
+from cod_harness.ladder.metrics import Pipeline, chosen
 
 PASS_RATE = "pass_rate"
 N_CORRECT = "n_correct"

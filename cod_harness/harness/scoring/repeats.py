@@ -20,9 +20,10 @@ import numpy.typing as npt
 
 from cod_harness.harness.scoring import parallel
 from cod_harness.harness.scoring.analytic import choice_rate, text_rate
-from cod_harness.harness.scoring.correctness import Correct, Pipeline, chosen, metric_of, passed
+from cod_harness.harness.scoring.correctness import metric_of, passed
 from cod_harness.harness.scoring.responses import Answered
 from cod_harness.harness.scoring.symbolic import remembered_symbols
+from cod_harness.ladder.metrics import Correct, Pipeline, chosen
 
 
 @dataclass

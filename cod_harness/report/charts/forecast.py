@@ -98,7 +98,7 @@ def accuracy_chart(task: TaskSummary, forecasts: Sequence[TaskForecast]) -> Char
     seen = _measured(forecasts, first)
     marks = [*rungs, *mine, *_views(forecasts, first), *seen]
     tops = [row["high"] for row in [*rungs, *band, *goals]] + [one["accuracy"] for one in marks]
-    top = min(100.0, 10.0 * math.ceil(max(tops) / 10.0 + 0.2))
+    top = min(100.0, 10.0 * math.ceil(min(max(tops), 100.0) / 10.0 + 0.2))
     x = compute_axis("compute", [row["compute"] for row in [*rungs, *band, *goals, *seen]])
     y = percent_axis("accuracy", "accuracy (%)", top)
     named = {one["target"]: one for one in mine if one["target"] != compute_name(one["compute"])}

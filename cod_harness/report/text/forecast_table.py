@@ -64,7 +64,12 @@ def forecast_lines(forecasts: Iterable[TaskForecast], width: int) -> list[Line]:
 def _block(entries: Sequence[TaskForecast], width: int) -> list[Line]:
     rows = [_cells(entry) for entry in entries]
     lines = [*_bold(_title(entries[0]), width), [], *styled_grid(_HEADERS, rows, width, _LEFT)]
-    pooled = [entry for entry in entries if entry.parts]
+    alone = [entry.task for entry in entries if _from_accuracies(entry)]
+    if alone:
+        which = "" if len(alone) == len(entries) else f": {', '.join(alone)}"
+        text = f"Of results without samples, their trend alone; nothing is clustered{which}"
+        lines += [[], *([Span(line)] for line in textwrap.wrap(text, width))]
+    pooled = [entry for entry in entries if entry.parts and not _from_accuracies(entry)]
     if pooled:
         lines += [[], *styled_grid(_PARTS, [_part_cells(entry) for entry in pooled], width)]
     reasons = [line for entry in entries for line in reason_lines(entry, width)]
@@ -103,6 +108,11 @@ def _cells(entry: TaskForecast) -> Line:
         Span(entry.verdict, entry.verdict),
         Span(percent(entry.subset.share)),
     ]
+
+
+def _from_accuracies(entry: TaskForecast) -> bool:
+    """Whether it was made without questions: then no share of them is told."""
+    return entry.mean is not None and entry.subset.share is None
 
 
 def _part_cells(entry: TaskForecast) -> Line:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from cod_harness.evaluation.records.plan import Option, Plan
@@ -26,7 +26,7 @@ def plan_table(plan: Plan, width: int | None = None) -> str:
         _wrapped(heading(plan), width),
         "\n".join(grid(OPTION_COLUMNS, [option_cells(one) for one in shown(plan)], width)),
         *(_wrapped(line, width) for line in advice(plan)),
-        "\n".join(grid(("Task", "Target", "Now", *_numbers(plan)), _by_forecast(plan), width)),
+        "\n".join(grid(forecast_columns(plan), forecast_rows(plan), width, ("By",))),
         *(_wrapped(line, width) for line in hopeless(plan)),
     ]
     return "\n\n".join(block for block in blocks if block)
@@ -38,7 +38,7 @@ def plan_content(plan: Plan) -> dict[str, Any]:
         "heading": heading(plan),
         "options": (OPTION_COLUMNS, [option_cells(one) for one in shown(plan)]),
         "advice": list(advice(plan)),
-        "forecasts": (("Task", "Target", "Now", *_numbers(plan)), _by_forecast(plan)),
+        "forecasts": (forecast_columns(plan), forecast_rows(plan)),
         "hopeless": list(hopeless(plan)),
     }
 
@@ -81,8 +81,7 @@ def option_cells(one: Option) -> tuple[str, ...]:
 
 def in_words(one: Option) -> str:
     """An option, with its size where it is a rung."""
-    size = f" ({short_amount(one.params)} parameters)" if one.params else ""
-    return f"{one.what}{size}"
+    return f"{one.what}, {short_amount(one.params)}" if one.params else one.what
 
 
 def advice(plan: Plan) -> Iterator[str]:
@@ -92,12 +91,12 @@ def advice(plan: Plan) -> Iterator[str]:
         within = " within the budget" if any(not one.affordable for one in plan.options) else ""
         yield f"Nothing{within} narrows the mean width of {100 * now:.1f} points by much."
         return
-    for number in plan.best:
+    for place, number in enumerate(plan.best, 1):
         one = plan.options[number]
         cost = f"{one.flop:.3g} FLOP" if one.flop else "no training"
         count = short_amount(one.answers)
         yield (
-            f"{in_words(one)}: {100 * now:.1f} to {100 * one.mean_width:.1f} points, for "
+            f"{place}. {in_words(one)}: {100 * now:.1f} to {100 * one.mean_width:.1f} points, for "
             f"{cost} and {count} answers."
         )
 
@@ -111,27 +110,40 @@ def hopeless(plan: Plan) -> Iterator[str]:
         yield f"Nothing on offer narrows {names}: {reason}."
 
 
-def _numbers(plan: Plan) -> list[str]:
-    return [f"After {number}." for number in range(1, len(plan.best) + 1)] + ["Least", "by"]
+def forecast_columns(plan: Plan) -> tuple[str, ...]:
+    """Of the table by forecast: its width now, after each of the best, and the least by any."""
+    target = ("Target",) if len(plan.settings.targets) > 1 else ()
+    after = (f"{number}." for number in range(1, len(plan.best) + 1))
+    return ("Task", *target, "Now", *after, "Least", "By")
 
 
-def _by_forecast(plan: Plan) -> list[Sequence[str]]:
-    rows: list[Sequence[str]] = []
+def forecast_rows(plan: Plan) -> list[tuple[str, ...]]:
+    """The cells of `forecast_columns`; of the options within the budgets."""
+    several = len(plan.settings.targets) > 1
+    rows = []
     for place, now in enumerate(plan.now):
-        least = min(
-            (one for one in plan.options if one.affordable), key=lambda one: one.widths[place].width
-        )
-        after = [plan.options[number].widths[place].width for number in plan.best]
-        rows.append(
-            [
-                now.task,
-                now.target,
-                *(f"{100 * width:.1f}" for width in (now.width, *after)),
-                f"{100 * least.widths[place].width:.1f}",
-                least.what,
-            ]
-        )
+
+        def after(one: Option, place: int = place) -> float:
+            return one.widths[place].width
+
+        least = min((one for one in plan.options if one.affordable), key=after)
+        widths = (now.width, *(after(plan.options[number]) for number in plan.best), after(least))
+        target = (now.target,) if several else ()
+        points = (f"{100 * width:.1f}" for width in widths)
+        rows.append((now.task, *target, *points, in_brief(least)))
     return rows
+
+
+def in_brief(one: Option) -> str:
+    """An option in two words or three."""
+    if one.kind == "rung":
+        size = short_amount(one.params) if one.params else f"{one.compute or 0:.2g} FLOP"
+        return f"rung of {size}"
+    if one.kind == "checkpoints":
+        return f"more of {one.rung}"
+    if one.kind == "draws":
+        return f"{one.draws} draws" + ("" if one.task else " of all")
+    return one.kind
 
 
 def _wrapped(text: str, width: int) -> str:

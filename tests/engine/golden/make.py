@@ -1,14 +1,18 @@
-"""Forecasts of every method on made-up ladders and on the open ones, kept to compare with.
+"""The engine's constants, and forecasts of every method on made-up ladders, on the shipped one and
+on the open ones, kept to compare with.
 
-    python tests/engine/golden/make.py [--check]
+    python tests/engine/golden/make.py [--check] [--measure]
 
 writes `golden.json` beside itself; run it after a change that is meant to move forecasts, and look
-at what moved (`--check` says so and writes nothing).  The open ladders are taken from the folder
-that COD_SHARED names; without one, what the file has of them is kept.
+at what moved (`--check` says so and writes nothing).  `--measure` runs the shipped models first,
+for a shipped ladder that was trained anew, and keeps their pass rates in `shipped.json`.  The open
+ladders are taken from the folder that COD_SHARED names; without one, what the file has of them is
+kept.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sys
@@ -18,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cod_harness.engine import METHODS
+from cod_harness.engine import METHODS, settings
 from cod_harness.engine.methods import OURS
 from cod_harness.evaluation.evidence import fitted, task_evidence
 from cod_harness.ladder.read_ladder import read_ladder
@@ -28,6 +32,9 @@ HERE = Path(__file__).parent
 GOLDEN = HERE / "golden.json"
 ROOT = HERE.parents[2]
 SHARED = Path(os.environ.get("COD_SHARED", ROOT.parent / "shared")).resolve()
+SHIPPED = HERE / "shipped.json"
+QUESTIONS = 60  # of each task of the shipped ladder, evenly taken
+DRAWS = 32  # a question, of the shipped models
 LARGEST = 1500  # questions of a task of an open ladder that takes part
 
 
@@ -71,6 +78,48 @@ def made(seed: int, rungs: int, draws: int, anchor: bool = False, rough: float =
     return Made(rates[:, :-1], compute, draws, rates[:, -1:] if anchor else None, losses, targets)
 
 
+def measure() -> None:
+    """Exact pass rates of the shipped models, by task, into `shipped.json`."""
+    path = ROOT / "benchmarks/shipped_ladder.py"
+    spec = importlib.util.spec_from_file_location("shipped_ladder", path)
+    shipped = importlib.util.module_from_spec(spec)
+    sys.modules["shipped_ladder"] = shipped
+    spec.loader.exec_module(shipped)
+    ladder = read_ladder(shipped.SHIPPED)
+    found = shipped.everything(ladder)
+    rates = {}
+    for task in shipped.TASKS:
+        each = [np.mean([seed[task].rates for seed in found[r.name]], axis=0) for r in ladder.rungs]
+        rows = np.column_stack(each)
+        some = np.linspace(0, len(rows) - 1, QUESTIONS).round().astype(int)
+        rates[task] = [[round(float(rate), 3) for rate in row] for row in rows[some]]
+    kept = {
+        "compute": [rung.compute for rung in ladder.rungs],
+        "losses": [rung.loss for rung in ladder.rungs],
+        "rates": rates,
+    }
+    SHIPPED.write_text(json.dumps(kept) + "\n")
+
+
+def shipped_ladder() -> dict[str, Made]:
+    """The benchmarks of the shipped ladder, drawn from the exact rates of `shipped.json`."""
+    kept = json.loads(SHIPPED.read_text())
+    compute, losses = np.array(kept["compute"]), np.array(kept["losses"])
+    random = np.random.default_rng(0)
+    return {
+        task: Made(
+            random.binomial(DRAWS, np.array(rates)) / DRAWS, compute, DRAWS, None, losses,
+            (10.4 * float(compute[-1]),),
+        )
+        for task, rates in kept["rates"].items()
+    }  # fmt: skip
+
+
+def constants() -> dict[str, object]:
+    """Every number of `engine.settings` by its name."""
+    return {name: value for name, value in vars(settings).items() if name.isupper()}
+
+
 def of_made(one: Made, method: str) -> dict[str, object]:
     """Forecasts of one method by target."""
     model = METHODS[method]()
@@ -106,11 +155,20 @@ def entry(forecast) -> list[object]:  # type: ignore[no-untyped-def]
 
 
 def main() -> int:
-    before = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {"made": {}, "open": {}}
+    if "--measure" in sys.argv:
+        measure()
+    before = {"settings": {}, "made": {}, "shipped": {}, "open": {}}
+    if GOLDEN.exists():
+        before |= json.loads(GOLDEN.read_text())
     now = {
+        "settings": constants(),
         "made": {
             name: {method: of_made(one, method) for method in OURS}
             for name, one in made_ladders().items()
+        },
+        "shipped": {
+            name: {method: of_made(one, method) for method in OURS}
+            for name, one in shipped_ladder().items()
         },
         "open": {
             **before["open"],
@@ -120,8 +178,11 @@ def main() -> int:
             },
         },
     }
-    for group, ladders in now.items():
-        for name, methods in ladders.items():
+    for name, value in now["settings"].items():
+        if before["settings"].get(name) != value:
+            print(f"{name} was {before['settings'].get(name)}, is {value}")
+    for group in ("made", "shipped", "open"):
+        for name, methods in now[group].items():
             for method, found in methods.items():
                 if before[group].get(name, {}).get(method) != found:
                     print(f"{group} {name}: {method} moved")

@@ -1,0 +1,38 @@
+"""No input whatever ends in a trace, in a wrong status, or costs the user a file.
+
+Seeded and bounded; `benchmarks/hostile.py` tries more, and counts.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import hostile
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize("name", hostile.CLASSES)
+def test_no_input_breaks_anything(name: str) -> None:
+    @settings(max_examples=20, deadline=None, derandomize=True, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def check(seed: int) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            ran = hostile.tried(hostile.CLASSES[name], seed, Path(folder))
+            assert not ran.faults, (seed, ran.words, ran.faults)
+
+    check()
+
+
+def test_good_input_passes() -> None:
+    """What the classes start from is taken; else the fuzzers would look at refusals alone."""
+    for name, make in hostile.CLASSES.items():
+        statuses = set()
+        for seed in range(60):
+            with tempfile.TemporaryDirectory() as folder:
+                statuses.add(hostile.tried(make, seed, Path(folder)).status)
+            if statuses == {0, 2}:
+                break
+        assert statuses == {0, 2}, name
