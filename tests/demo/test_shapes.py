@@ -34,9 +34,9 @@ def test_the_feed_forward_is_two_to_five_times_as_wide() -> None:
 
 
 def test_names() -> None:
-    assert [name_of(n) for n in (4_000, 7_600, 935_000, 1_266_000)] == [
-        "4k",
-        "7.6k",
+    assert [name_of(n) for n in (6_300, 18_000, 935_000, 1_266_000)] == [
+        "6.3k",
+        "18k",
         "935k",
         "1.266m",
     ]

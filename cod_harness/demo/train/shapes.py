@@ -19,7 +19,7 @@ CONTEXT = 128
 RUNGS = (6_300, 10_600, 18_000, 30_700, 52_400, 89_400, 152_500, 260_000)
 TARGET = 935_000  # ten times the compute of the largest rung
 SEEDS = (1, 2, 3)
-TARGET_SEEDS = (1, 2, 3)
+TARGET_SEEDS = (1, 2)
 
 _REFERENCE = 4e9  # FLOP, a little under the compute of the smallest rung
 
