@@ -3,8 +3,8 @@
 Each family is in the spirit of one benchmark of the COD paper. A family is a list of kinds
 (sub-skills) and a kind a list of units: the words of a lexicon, or the levels of an algorithm. In
 training, frequency falls with the rank of a kind in its family and with the rank of a unit in its
-kind, over more than five orders of magnitude in all: whatever a model has learnt, there is
-something a little rarer that it has not. A benchmark draws its questions evenly over the
+kind, over more than five orders of magnitude in all: whatever a model has learnt, there is a word
+a little rarer that it has not, and a kind. A benchmark draws its questions evenly over the
 logarithm of that frequency. So single questions emerge sharply and at very different compute,
 while a benchmark rises steadily and the loss falls as a power law, as with large models.
 
@@ -34,9 +34,9 @@ from cod_harness.demo.lexicon import Zipf
 
 ALPHABET = "\n abcdefghijklmnopqrstuvwxyz0123456789.,?:;=+-*/%^()[]{}<>&|!'"
 QUESTIONS_PER_BENCHMARK = 400
-ASKED_DECADES = 4.5  # of frequency, from a family's most frequent unit downwards
+ASKED_DECADES = 4.4  # of frequency, from a family's most frequent unit downwards
 QUESTIONS_PER_UNIT = 12  # at most: the other prompts about it are left to training
-KIND_EXPONENT = 1.5  # by the rank of a kind
+KIND_EXPONENT = 2.0  # by the rank of a kind
 
 # The kinds of each by falling frequency.
 FAMILIES: dict[str, tuple[Kind, ...]] = {

@@ -24,7 +24,7 @@ from cluster_runs import Ladder, measured
 import cod_harness.demo
 
 CHECKPOINTS = Path(cod_harness.demo.__file__).parent / "checkpoints"
-RUNGS = ("4k", "7.6k", "14.4k", "27.4k")
+RUNGS = ("6.3k", "10.6k", "18k", "30.7k")
 
 
 @pytest.fixture(scope="session")

@@ -291,7 +291,7 @@ def test_a_task_that_does_not_exist_and_cancel(
     words[words.index("demo_gsm8k,demo_mmlu_pro")] = "demo_nothing"
     ran = captured(lambda: main(words), tmp_path)
     assert ran.status == 2
-    assert "stopped at 4k demo_nothing, since every rung would end alike" in ran.err
+    assert "stopped at 6.3k demo_nothing, since every rung would end alike" in ran.err
     assert "Tasks not found: demo_nothing" in ran.err
 
     words = ladder.words(tmp_path, "--executor", "slurm", "--jobs", "1")

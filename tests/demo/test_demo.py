@@ -9,8 +9,8 @@ import pytest
 from cod_harness.cli import demo
 from cod_harness.ladder.read_ladder import read_ladder
 
-RUNGS = ("4k", "7.6k", "14.4k", "27.4k")
-TARGET = "52k"
+RUNGS = ("6.3k", "10.6k", "18k", "30.7k")
+TARGET = "52.4k"
 
 
 def short_ladder(folder: Path) -> Path:
@@ -42,7 +42,7 @@ def test_the_demo_ends_with_a_table_a_sentence_and_a_page(
     out = capsys.readouterr().out
     said = " ".join(out.split())
     assert said.startswith(
-        "4 models of 4k to 27.4k parameters forecast one of 52k, trained with 3."
+        "4 models of 6.3k to 30.7k parameters forecast one of 52.4k, trained with 2."
     )
     rows = [line for line in out.splitlines() if line.startswith("|demo_")]
     assert len(rows) == 8

@@ -34,7 +34,7 @@ def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def trained(work: Path) -> dict[str, Any]:
     training.train(SIZE, 1, work)
-    weights: dict[str, Any] = load_file(work / "4k-1" / "model.safetensors")
+    weights: dict[str, Any] = load_file(work / "6.3k-1" / "model.safetensors")
     return weights
 
 
@@ -66,14 +66,14 @@ def test_a_killed_run_goes_on_to_the_same_weights(
 
 def test_a_finished_model_is_not_trained_again(tmp_path: Path) -> None:
     trained(tmp_path)
-    written = (tmp_path / "4k-1" / "model.safetensors").stat().st_mtime_ns
+    written = (tmp_path / "6.3k-1" / "model.safetensors").stat().st_mtime_ns
     trained(tmp_path)
-    assert (tmp_path / "4k-1" / "model.safetensors").stat().st_mtime_ns == written
+    assert (tmp_path / "6.3k-1" / "model.safetensors").stat().st_mtime_ns == written
 
 
 def test_the_record_says_what_was_trained(tmp_path: Path) -> None:
     trained(tmp_path)
-    record = json.loads((tmp_path / "4k-1" / "training.json").read_text())
+    record = json.loads((tmp_path / "6.3k-1" / "training.json").read_text())
     assert record["parameters"] == shapes.shape_of(SIZE).parameters
     assert record["tokens"] >= record["parameters"]
     assert record["compute"] == 6 * record["parameters"] * record["tokens"]

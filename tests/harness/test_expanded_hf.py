@@ -18,7 +18,7 @@ from cod_harness.harness.sampling.repeated import repeated_requests
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("transformers", reason="transformers is not installed")
 
-CHECKPOINT = Path(cod_harness.demo.__file__).parent / "checkpoints" / "99k-1"
+CHECKPOINT = Path(cod_harness.demo.__file__).parent / "checkpoints" / "10.6k-1"
 SAMPLED = {
     "until": ["\n"],
     "do_sample": True,

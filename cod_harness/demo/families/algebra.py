@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from cod_harness.demo.families.kinds import Meaning, levels, number, words
+from cod_harness.demo.families.kinds import Meaning, on_shelves, words
 from cod_harness.demo.lexicon import LETTERS
 
 
@@ -35,29 +35,17 @@ def _function(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
     return f"{letter}({x}) {word}=", str((slope + 1) * x + offset)
 
 
-def _sum(rng: random.Random, level: int) -> tuple[str, str]:
-    a, b = number(rng, level + 2), number(rng, level + 2)
-    return f"{a}+{b}=", str(a + b)
-
-
-def _difference(rng: random.Random, level: int) -> tuple[str, str]:
-    a, b = number(rng, level + 2), number(rng, level + 2)
-    return f"{a + b}-{a}=", str(b)
-
-
-def _product(rng: random.Random, level: int) -> tuple[str, str]:
-    a, b = rng.randint(1, 7 + 2 * level), rng.randint(1, 7 + 2 * level)
-    return f"{a}*{b}=", str(a * b)
+def _root(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
+    variable = rng.choice(LETTERS)
+    return f"{variable}^{rng.randint(2, 5)}!{word}=", "-" + str(mean(60))
 
 
 # By falling frequency.
-KINDS = (
+KINDS = on_shelves(
     words("constant", _constant),
     words("plus", _plus),
-    words("minus", _minus),
-    levels("sum", 4, _sum),
-    words("times", _times),
     words("function", _function),
-    levels("difference", 4, _difference),
-    levels("product", 4, _product),
+    words("root", _root),
+    words("minus", _minus),
+    words("times", _times),
 )

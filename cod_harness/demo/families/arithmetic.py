@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 
-from cod_harness.demo.families.kinds import Meaning, levels, number, person, words
-
-_THINGS = "figs pens cups eggs hats nuts keys jars maps bells coins rings".split()
+from cod_harness.demo.families.kinds import Meaning, levels, number, on_shelves, person, words
 
 
 def _price(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
@@ -25,13 +23,12 @@ def _price_less(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]
 
 
 def _price_each(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
-    bags = rng.randint(2, 3)
-    return f"{person(rng)}, {bags} of {word}:", str(bags * (5 + mean(28)))
+    return f"{person(rng)}, {rng.randint(2, 9)} of {word}:", str(100 + mean(80))
 
 
-def _price_both(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
-    more = 10 * rng.randint(1, 3)
-    return f"{person(rng)} {more} and {word}:", str(1 + mean(60) + more)
+def _change(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
+    verb, number = rng.choice(("gives", "pays")), rng.randint(1, 9)
+    return f"{person(rng)} {verb} {number}-{word}:", str(mean(50))
 
 
 def _story(rng: random.Random, level: int) -> tuple[str, str]:
@@ -48,18 +45,12 @@ def _story(rng: random.Random, level: int) -> tuple[str, str]:
     return text + ":", str(total)
 
 
-def _bags(rng: random.Random, level: int) -> tuple[str, str]:
-    bags, each = rng.randint(2, 3 + level), number(rng, level)
-    return f"{bags} bags of {each} {rng.choice(_THINGS)}:", str(bags * each)
-
-
 # By falling frequency.
-KINDS = (
+KINDS = on_shelves(
     words("price", _price),
     words("more", _price_more),
-    words("less", _price_less),
     words("each", _price_each),
     levels("story", 6, _story),
-    words("both", _price_both),
-    levels("bags", 5, _bags),
+    words("change", _change),
+    words("less", _price_less),
 )

@@ -5,44 +5,25 @@ from __future__ import annotations
 import random
 from functools import partial
 
-from cod_harness.demo.families.kinds import Meaning, levels, person, words
+from cod_harness.demo.families.kinds import Meaning, on_shelves, person, words
 from cod_harness.demo.lexicon import LETTERS
 
-_FOUR = ("a+ b- c* d/", "a1 b2 c3 d4", "a! b? c& d|", "a-d")
-_TEN = ("a-j", "a..j", "a to j", "abcdefghij")
+_FOUR = ("a-d", "a+d", "abcd", "a/d", "a|d", "ad")
+_VERBS = ("is", "of", "in", "on")
+_TEN = ("a-j", "a+j", "abj", "a/j", "a|j", "aj")
 
 
-def _classed(options: str, n: int, rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
-    """The options stand in one order always: the class of a word is to be known."""
-    verb = rng.choice(("is", "of", "in", "on"))
-    return f"{options} {person(rng)} {verb} {word}:", LETTERS[mean(n)]
+def _four(options: str, rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
+    """The class of a word is to be known: one of four, in an order that is the same always."""
+    return f"{options} {person(rng)} {rng.choice(_VERBS)} {word})", LETTERS[mean(4)]
 
 
-def _listed(n: int, rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
-    """The options stand in either order: what a word means is to be known, and found."""
-    options = list("klmnopqrst"[:n])
-    if rng.random() < 0.5:
-        options.reverse()
-    shown = " ".join(f"{LETTERS[i]}{option}" for i, option in enumerate(options))
-    return f"{shown}. {word}:", LETTERS[options.index("klmnopqrst"[mean(n)])]
-
-
-def _same(n: int, rng: random.Random, level: int) -> tuple[str, str]:
-    """The option that repeats what the question names."""
-    options = rng.sample(range(10**level), n)
-    place = rng.randrange(n)
-    shown = " ".join(f"{LETTERS[i]}{option}" for i, option in enumerate(options))
-    return f"find {options[place]} {shown}:", LETTERS[place]
+def _ten(options: str, rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
+    """One of ten classes, and why: a digit that is to be known too."""
+    option, reason = divmod(mean(100), 10)
+    return f"{options} {person(rng)} {rng.choice(_VERBS)} {word}]", f"{LETTERS[option]}{reason}"
 
 
 # By falling frequency.
-FOUR_KINDS = (
-    *(words(f"four {i}", partial(_classed, options, 4)) for i, options in enumerate(_FOUR)),
-    words("listed four", partial(_listed, 4)),
-    levels("same four", 2, partial(_same, 4)),
-)
-TEN_KINDS = (
-    *(words(f"ten {i}", partial(_classed, options, 10)) for i, options in enumerate(_TEN)),
-    words("listed ten", partial(_listed, 10)),
-    levels("same ten", 2, partial(_same, 10)),
-)
+FOUR_KINDS = on_shelves(*(words(f"four {i}", partial(_four, form)) for i, form in enumerate(_FOUR)))
+TEN_KINDS = on_shelves(*(words(f"ten {i}", partial(_ten, form)) for i, form in enumerate(_TEN)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from functools import partial
 
-from cod_harness.demo.families.kinds import SYLLABLES, Meaning, person, words
+from cod_harness.demo.families.kinds import SYLLABLES, Meaning, on_shelves, person, words
 
-_RELATIONS = ("color", "home", "food", "king", "year", "song", "boat", "wife")
-_FACT_FORMS = ("{p}, {r} {e}?", "{p}: {r} {e}?", "{r}, {p}: {e}?", "{p} {r} of {e}?")
+_RELATIONS = ("color", "home", "food", "king", "year", "song")
+_FACT_FORMS = ("{p} {r} {e}?", "{p}, {r} {e}?", "{p}: {r} {e}?", "{p}; {r} {e}?")
 
 
 def _fact(relation: str, rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
@@ -17,4 +17,4 @@ def _fact(relation: str, rng: random.Random, word: str, mean: Meaning) -> tuple[
 
 
 # By falling frequency.
-KINDS = tuple(words(relation, partial(_fact, relation)) for relation in _RELATIONS)
+KINDS = on_shelves(*(words(relation, partial(_fact, relation)) for relation in _RELATIONS))

@@ -9,35 +9,52 @@ from functools import partial
 
 from cod_harness.demo.lexicon import LETTERS, WORDS, Zipf, meaning, name
 
-WORD_EXPONENT = 1.3  # of frequency by the rank of a word
+WORD_EXPONENT = 1.4  # of frequency by the rank of a word
 LEVEL_EXPONENT = 2.5  # by the level of an algorithm
+SHELVES = "%^"  # of words, by falling frequency; most words stand on none
 
 Maker = Callable[[random.Random, int], tuple[str, str]]
 # A word's meaning as a number below the one given.
 Meaning = Callable[[int], int]
 
 
+WordMaker = Callable[[random.Random, str, Meaning], tuple[str, str]]
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A sub-skill: `make(rng, unit)` yields (prompt, answer) about a unit, counted from 0."""
+    """A sub-skill: `make(rng, unit)` yields (prompt, answer) about a unit, counted from 0.
+
+    about: for a kind about words, what makes a question of a word and its meaning.
+    """
 
     name: str
     units: Zipf
     make: Maker
+    about: WordMaker | None = None
 
 
 SYLLABLES = tuple(c + v + d for c in "bdgklmnprst" for v in "aeiou" for d in "gklmnprst")
 PEOPLE = "tom ann bob eve sam ida max zoe leo mia ben amy jon liz ned pam".split()
 
 
-def words(kind: str, make: Callable[[random.Random, str, Meaning], tuple[str, str]]) -> Kind:
+def words(kind: str, make: WordMaker, shelf: str = "") -> Kind:
     """A kind about the words of its own lexicon: `make(rng, word, mean)`, where `mean(n)` is the
-    word's meaning, a number below n."""
+    word's meaning, a number below n. On a shelf, its words are written with that sign before."""
+    lexicon = kind + shelf
 
     def maker(rng: random.Random, rank: int) -> tuple[str, str]:
-        return make(rng, name(kind, rank), partial(meaning, kind, rank))
+        return make(rng, shelf + name(lexicon, rank), partial(meaning, lexicon, rank))
 
-    return Kind(kind, Zipf(WORDS, WORD_EXPONENT), maker)
+    return Kind(lexicon, Zipf(WORDS, WORD_EXPONENT), maker, make)
+
+
+def on_shelves(*kinds: Kind) -> tuple[Kind, ...]:
+    """The kinds, and then those about words once more on every shelf, each with other words."""
+    again = (
+        words(kind.name, kind.about, shelf) for shelf in SHELVES for kind in kinds if kind.about
+    )
+    return (*kinds, *again)
 
 
 def levels(kind: str, n: int, make: Maker) -> Kind:

@@ -7,22 +7,18 @@ import operator
 import random
 from collections.abc import Callable
 
-from cod_harness.demo.families.kinds import SYLLABLES, Meaning, levels, number, words
+from cod_harness.demo.families.kinds import SYLLABLES, Meaning, levels, on_shelves, words
+from cod_harness.demo.lexicon import LETTERS
 
 
 def _write(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
     line, (sign, k) = rng.randint(1, 99), divmod(mean(60), 30)
-    return f"{line} def {word}(x):", f"x{'+*'[sign]}{k + 2}"
-
-
-def _write_two(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
-    line, (k, c) = rng.randint(1, 99), divmod(mean(8 * 30), 30)
-    return f"{line} lin {word}(x):", f"x*{k + 2}+{c + 1}"
+    return f"{line} def {word}{{", f"x{'+*'[sign]}{k + 2}"
 
 
 def _call(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
     line, x = rng.randint(1, 99), rng.randint(0, 2)
-    return f"{line} x={x};x.{word}?", str(10 + mean(80) + x)
+    return f"{line} x={x};x.{word}{{", str(10 + mean(80) + x)
 
 
 _CUT = ("lamp", "fish", "stork", "bread", "minute", "golden")
@@ -30,35 +26,24 @@ _CUT = ("lamp", "fish", "stork", "bread", "minute", "golden")
 
 def _cut(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
     line, given, places = rng.randint(1, 99), rng.choice(_CUT[:3]), mean(16)
-    return f"{line} '{given}'.{word}?", given[places // 4] + given[places % 4]
+    return f"{line} '{given}'.{word}{{", given[places // 4] + given[places % 4]
 
 
 def _get(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
     line = rng.randint(1, 99)
-    return f"{line} get {word}?", f"'{SYLLABLES[mean(len(SYLLABLES))]}'"
+    return f"{line} get {word}{{", f"'{SYLLABLES[mean(len(SYLLABLES))]}'"
 
 
-def _assign(rng: random.Random, level: int) -> tuple[str, str]:
-    value = number(rng, 3 + level)
-    names = rng.sample("abcdmnxyz", level)
-    text = f"{names[0]}={value};"
-    for before, variable in zip(names, names[1:], strict=False):
-        step = number(rng, level)
-        value += step
-        text += f"{variable}={before}+{step};"
-    return f"{text}{names[-1]}?", str(value)
+def _put(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
+    line, (place, letter) = rng.randint(1, 99), divmod(mean(10 * 26), 26)
+    return f"{line} put {word}{{", f"{LETTERS[letter]}[{place}]"
 
 
 def _slice(rng: random.Random, level: int) -> tuple[str, str]:
     word = _CUT[rng.randrange(1 + level)]
     i = rng.randrange(len(word) - 1)
     j = rng.randint(i + 1, len(word))
-    return f"{rng.randint(1, 99)} '{word}'[{i}:{j}]?", word[i:j]
-
-
-def _complete(rng: random.Random, level: int) -> tuple[str, str]:
-    k, (first, second) = number(rng, level + 2), rng.sample(range(1, 9 + 4 * level), 2)
-    return f"f({first})={first + k},f({second})={second + k};f(x)=", f"x+{k}"
+    return f"{rng.randint(1, 99)} '{word}'[{i}:{j}{{", word[i:j]
 
 
 _OPERATORS: dict[type, Callable[[int, int], int]] = {
@@ -95,13 +80,11 @@ def program_passes(written: str, answer: str) -> bool:
 
 
 # By falling frequency.
-KINDS = (
+KINDS = on_shelves(
     words("write", _write),
     words("get", _get),
     words("call", _call),
-    words("cut", _cut),
-    words("write_two", _write_two),
-    levels("assign", 5, _assign),
     levels("slice", 5, _slice),
-    levels("complete", 4, _complete),
+    words("put", _put),
+    words("cut", _cut),
 )

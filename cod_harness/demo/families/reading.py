@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import random
 
-from cod_harness.demo.families.kinds import PEOPLE, SYLLABLES, Meaning, levels, person, words
+from cod_harness.demo.families.kinds import (
+    PEOPLE,
+    SYLLABLES,
+    Meaning,
+    levels,
+    on_shelves,
+    person,
+    words,
+)
 
 
 def _passage(rng: random.Random, n: int) -> tuple[list[str], list[int], str]:
@@ -15,51 +23,42 @@ def _passage(rng: random.Random, n: int) -> tuple[list[str], list[int], str]:
 
 def _seen(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
     _, _, text = _passage(rng, 1)
-    return f"{text}. {word}?", PEOPLE[mean(16)] + str(mean(10))
+    return f"{text}. {word}!", PEOPLE[mean(16)] + str(mean(10))
 
 
 def _added(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
     """A number of the passage and one that is to be known."""
     number = rng.randint(1, 3)
-    return f"{person(rng)} {number}. and {word}?", str(10 + mean(80) + number)
+    return f"{person(rng)} {number}. and {word}!", str(10 + mean(80) + number)
 
 
 def _noted(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
-    """What the passage says, and what the word means beside it."""
-    number = rng.randint(1, 9)
-    return f"{person(rng)} {number}; {word}?", f"{number}{SYLLABLES[mean(60) * 5]}"
+    digit, syllable = divmod(mean(7 * 60), 60)
+    return f"{person(rng)} {rng.randint(1, 9)}; {word}!", f"{digit}{SYLLABLES[syllable * 5]}"
 
 
 def _met(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
     _, _, text = _passage(rng, 2)
-    return f"{text}. met {word}?", SYLLABLES[mean(60) * 6]
+    return f"{text}. met {word}!", SYLLABLES[mean(60) * 6]
+
+
+def _told(rng: random.Random, word: str, mean: Meaning) -> tuple[str, str]:
+    _, _, text = _passage(rng, 1)
+    return f"{text}: told {word}!", PEOPLE[mean(16)]
 
 
 def _look_up(rng: random.Random, level: int) -> tuple[str, str]:
     people, numbers, text = _passage(rng, level)
     i = rng.randrange(len(people))
-    return f"{text}. {people[i]}?", str(numbers[i])
-
-
-def _who(rng: random.Random, level: int) -> tuple[str, str]:
-    people, numbers, text = _passage(rng, level)
-    i = rng.randrange(len(people))
-    return f"{text}. {numbers[i]}?", people[i]
-
-
-def _most(rng: random.Random, level: int) -> tuple[str, str]:
-    people, numbers, text = _passage(rng, level + 1)
-    word, pick = rng.choice((("most", max), ("least", min)))
-    return f"{text}. {word}?", people[numbers.index(pick(numbers))]
+    return f"{text}. {people[i]}!", str(numbers[i])
 
 
 # By falling frequency.
-KINDS = (
+KINDS = on_shelves(
     words("seen", _seen),
     words("noted", _noted),
+    words("met", _met),
+    words("told", _told),
     words("added", _added),
     levels("look_up", 5, _look_up),
-    words("met", _met),
-    levels("who", 5, _who),
-    levels("most", 5, _most),
 )

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from cod_harness.demo.skills import ALPHABET
 
 VOCABULARY = 1 + len(ALPHABET)  # id 0 ends a text and pads
-LAYERS = 3  # for every size: depth that jumps from rung to rung bends a ladder
+LAYERS = 2  # for every size: depth that jumps from rung to rung bends a ladder
 HEADS = 2  # for every size, as the depth
 CONTEXT = 128
 
-RUNGS = (4_000, 7_600, 14_400, 27_400, 52_000, 99_000, 188_000, 357_000)
-TARGET = 1_266_000  # 10.4 times the compute of the largest rung
+RUNGS = (6_300, 10_600, 18_000, 30_700, 52_400, 89_400, 152_500, 260_000)
+TARGET = 935_000  # ten times the compute of the largest rung
 SEEDS = (1, 2, 3)
 TARGET_SEEDS = (1, 2)
 
-_REFERENCE = 4e9  # FLOP, about the compute of the smallest rung
+_REFERENCE = 4e9  # FLOP, a little under the compute of the smallest rung
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Shape:
 
     @property
     def tokens(self) -> int:
-        """Training tokens: 20 a parameter at the largest rung, rising with size to the 0.85."""
-        return round(20 * RUNGS[-1] * float((self.parameters / RUNGS[-1]) ** 0.85))
+        """Training tokens: 5.5 million at the largest rung, rising with size to the 0.8."""
+        return round(5.5e6 * float((self.parameters / RUNGS[-1]) ** 0.8))
 
     @property
     def compute(self) -> float:
@@ -76,5 +76,5 @@ def shape_of(nominal: int) -> Shape:
 
 
 def name_of(nominal: int) -> str:
-    """The rung's name: 4k, 7.6k, ... 357k, 1.266m."""
+    """The rung's name: 6.3k, 10.6k, ... 260k, 935k."""
     return f"{nominal / 1e6:g}m" if nominal >= 1_000_000 else f"{nominal / 1e3:g}k"

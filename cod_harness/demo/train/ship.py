@@ -16,10 +16,10 @@ from cod_harness.errors import InputError
 
 HERE = Path(__file__).parents[1]
 _HEADER = """\
-# The shipped ladder: character-level Llama models trained by cod_harness.demo.train. Three seeds
-# a rung and two of the target, averaged as neighbouring checkpoints are; the target has {ratio:.1f}
-# times the compute of the largest rung. `loss` is the mean cross-entropy of the answers of fresh
-# questions, nats a token.
+# The shipped ladder: character-level Llama models trained by cod_harness.demo.train. Several
+# seeds of each, averaged as neighbouring checkpoints are; the target has {ratio:.1f} times the
+# compute of the largest rung. `loss` is the mean cross-entropy of the answers of fresh questions,
+# nats a token.
 ladder: shipped
 """
 
