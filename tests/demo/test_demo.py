@@ -46,7 +46,7 @@ def test_the_demo_ends_with_a_table_a_sentence_and_a_page(
     )
     rows = [line for line in out.splitlines() if line.startswith("|demo_")]
     assert len(rows) == 8
-    assert "|mean size of the error|" in out
+    assert "|mean error size" in out
     assert "From the smaller models alone cod forecast" in said
     page = Path(out.rstrip().rpartition(": ")[2])
     assert page.suffix == ".html"

@@ -76,7 +76,7 @@ def baselines_table(
     )
     rows = [_cells(one, errors, best) for one in mine]
     if errors.errors:
-        ending = ["mean size of the error", "", "", "", f"{errors.mean:.1f}", ""]
+        ending = ["mean error size", "", "", "", f"{errors.mean:.1f}", ""]
         rows.append([*ending, f"{best.mean:.1f}" if best.errors else UNKNOWN])
     lines = grid(headers, rows, width, _LEFT)
     return "\n".join([*lines, "", *textwrap.wrap(_sentence(mine, errors, baselines), width)])
