@@ -43,6 +43,9 @@ def test_forty_shards_are_the_whole_run(whole: Ran, merged: Ran) -> None:
     )
     assert len(frame) == 5 * DOCUMENTS
     assert frame.equals(own_frame)  # prompt hashes and rates among its columns
+    # Each names the results file beside it; all else is the same.
+    for ran, said in ((merged, settings), (whole, own_settings)):
+        assert (ran.stores[0].parent / said.pop("results")).is_file()
     assert settings == own_settings
     apart = {"date", "total_evaluation_time_seconds", "start_time", "end_time"}
     results, own = (
