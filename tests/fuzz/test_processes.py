@@ -163,6 +163,8 @@ def test_ended_from_outside(line: str, number: int, tmp_path: Path) -> None:
         process = subprocess.Popen(
             [*PYTHON, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             cwd=tmp_path, start_new_session=True,
+            # A shell that starts these tests in the background has it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )  # fmt: skip
         time.sleep(wait)
         process.send_signal(number)
