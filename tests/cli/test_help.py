@@ -62,7 +62,7 @@ def test_help_has_groups_and_ends_with_examples_that_parse(command: str) -> None
         (["ingest", "x", "--ladder", "y", "--rungs=a"], "did you mean '--rung'?"),
         (["run", "--cod", "y", "--cod-repeat", "3"], "did you mean '--cod-repeats'?"),
         (["plan", "LADDER", "--tasks", "cod_gsm8kk"], "did you mean 'cod_gsm8k'?"),
-        (["run", "--cod", "LADDER", "--cod-rung", "357K", "--output_path", "o"], "'357k'?"),
+        (["run", "--cod", "LADDER", "--cod-rung", "260K", "--output_path", "o"], "'260k'?"),
         (["ladder", "LADDER", "--tasks", "t", "--output_path", "o", "--executor", "slrm"],
          "did you mean 'slurm'?"),
     ],
