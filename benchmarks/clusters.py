@@ -119,7 +119,7 @@ def _ladder(folder: Path, engine: str, options: Mapping[str, str]) -> float:
     rungs = "".join(
         f"- {{name: {name}, params: {name}, tokens: 10M, model: cod-tiny, "
         f"model_args: 'pretrained={CHECKPOINTS / (name + '-1')}'}}\n"
-        for name in ("4k", "7.6k", "14.4k", "27.4k")
+        for name in ("6.3k", "10.6k", "18k", "30.7k")
     )
     path.write_text(f"ladder: four\nrungs:\n{rungs}")
     line = [sys.executable, "-m", "cod_harness", "ladder", str(path)]

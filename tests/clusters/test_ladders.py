@@ -89,7 +89,7 @@ def test_shards_and_a_driver_that_was_killed(
     assert "merge: done" in ran.err
     assert not shards.exists()
     frame = measured(tmp_path / "out")
-    whole = local[local["model"] == "4k"].reset_index(drop=True)
+    whole = local[local["model"] == "6.3k"].reset_index(drop=True)
     pd.testing.assert_frame_equal(frame, whole, check_exact=True)
     begun = [log.read_text(errors="replace") for log in (tmp_path / "out/cod_logs").glob("*_3.log")]
     assert len(begun) == 6
@@ -127,7 +127,7 @@ def test_shards_are_the_whole_run(
         "- {metric: exact_match, aggregation: mean, weight_by_size: true, filter_list: none}\n"
         "metadata: {version: 1.0}\n"
     )
-    path = one_rung("cod-tiny", f"pretrained={CHECKPOINTS / '4k-1'}")
+    path = one_rung("cod-tiny", f"pretrained={CHECKPOINTS / '6.3k-1'}")
     words = ["--include_path", str(tasks), "--cod-include-only", "--log_samples"]
     whole = run(path, tmp_path / "whole", *words, tasks="few")
     cut = run(
@@ -177,7 +177,7 @@ def test_other_surroundings(
     alone = program(tmp_path / "alone", f'exec unshare --net {python} "$@"')
     path = one_rung(
         "cod-tiny",
-        "pretrained=models/4k-1",
+        "pretrained=models/6.3k-1",
         setup=[f"pwd > {tmp_path}/where", f"export COD_PYTHON={alone if root() else python}"],
     )
     (path.parent / "models").symlink_to(CHECKPOINTS)
