@@ -31,7 +31,7 @@ def assert_same(found, kept):
         assert (verdict, codes) == (word, reasons), name
         for number, known in zip(numbers, expected, strict=True):
             assert (number is None) == (known is None), name
-            assert number is None or number == pytest.approx(known, rel=1e-8, abs=1e-12), name
+            assert number is None or number == pytest.approx(known, rel=1e-6, abs=1e-12), name
 
 
 @pytest.mark.parametrize("method", OURS)
