@@ -18,6 +18,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +155,11 @@ def entry(forecast) -> list[object]:  # type: ignore[no-untyped-def]
     return [*kept, forecast.verdict, [reason.code for reason in forecast.reasons]]
 
 
+def versions() -> dict[str, str]:
+    """Of what the forecasts' last digits depend on."""
+    return {name: version(name).rpartition(".")[0] for name in ("numpy", "scipy")}
+
+
 def main() -> int:
     if "--measure" in sys.argv:
         measure()
@@ -161,6 +167,7 @@ def main() -> int:
     if GOLDEN.exists():
         before |= json.loads(GOLDEN.read_text())
     now = {
+        "versions": versions(),
         "settings": constants(),
         "made": {
             name: {method: of_made(one, method) for method in OURS}
