@@ -12,9 +12,8 @@ from typing import Any
 
 from cod_harness.documents.register import RegisteredTask
 from cod_harness.errors import InputError
-from cod_harness.ladder.logs.results_file import read_results_file
+from cod_harness.ladder.logs.results_file import REMEDY, named_results_file
 
-_REMEDY = "name a results_*.json that lm-eval wrote, or its folder"
 _SAMPLING = ("do_sample", "temperature", "top_p")
 
 
@@ -58,7 +57,7 @@ def read_results(paths: Sequence[str | Path]) -> tuple[list[Results], list[str]]
         if path.is_dir():
             inside = sorted(path.rglob("results_*.json"))
             if not inside:
-                raise InputError(f"{path}: no results_*.json in this folder; {_REMEDY}")
+                raise InputError(f"{path}: no results_*.json in this folder; {REMEDY}")
             files |= dict.fromkeys(inside)
         else:
             files[path] = None
@@ -133,12 +132,7 @@ def _difference(results: Results, task: str, about: RegisteredTask) -> str:
 
 
 def _results(path: Path) -> Results:
-    try:
-        content = read_results_file(path)
-    except InputError as problem:
-        raise InputError(f"{path}: {problem}; {_REMEDY}") from None
-    if "results" not in content:
-        raise InputError(f"{path}: has no `results`; {_REMEDY}")
+    content = named_results_file(path)
     seconds = content.get("date")
     date = None
     if isinstance(seconds, (int, float)) and 0 < seconds < 1e11:

@@ -13,6 +13,7 @@ from cod_harness.errors import InputError
 # What maps a name to something, and what maps a name to a mapping.
 _MAPPINGS = ("config", "versions", "n-shot", "group_subtasks", "cod")
 _OF_MAPPINGS = ("results", "configs", "n-samples")
+REMEDY = "name a results_*.json that lm-eval wrote, or its folder"
 # Longer whole numbers no float can hold.
 _DIGITS = 300
 
@@ -37,6 +38,18 @@ def read_results_file(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError("holds no JSON object")
     return tidied(content)
+
+
+def named_results_file(path: Path) -> dict[str, Any]:
+    """As `read_results_file`, of a file that the user named: an InputError says where and what to
+    do, and `results` is there."""
+    try:
+        content = read_results_file(path)
+    except InputError as problem:
+        raise InputError(f"{path}: {problem}; {REMEDY}") from None
+    if "results" not in content:
+        raise InputError(f"{path}: has no `results`; {REMEDY}")
+    return content
 
 
 def tidied(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.logs.results_file import read_results_file
+from cod_harness.ladder.logs.results_file import named_results_file, read_results_file
 from cod_harness.ladder.model_args import argument, written
 
-REMEDY = "name a results_*.json that lm-eval wrote, or its folder"
 _OURS = ("cod_", ".")  # how names of our own files, and of hidden ones, begin
 _MARK = b'"results"'  # what every such file holds, looked for before one is taken apart
 _MODEL_KEYS = ("pretrained", "model", "path")  # of model_args, best first
@@ -158,10 +157,4 @@ def results_in(folder: Path) -> Iterator[ResultsFile]:
 
 
 def _named(path: Path) -> ResultsFile:
-    try:
-        content = read_results_file(path)
-    except InputError as problem:
-        raise InputError(f"{path}: {problem}; {REMEDY}") from None
-    if "results" not in content:
-        raise InputError(f"{path}: has no `results`; {REMEDY}")
-    return ResultsFile(path, content, path.parent)
+    return ResultsFile(path, named_results_file(path), path.parent)
