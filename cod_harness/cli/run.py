@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
         options, rest = flags.take(argv)
         _check_output(rest)
         capture = Capture(options, Outlook(options.allow_mismatch))
-        with _ended_in_order():
+        with _ended_in_order(capture):
             _run_harness(rest, capture)
     except _AskedToEnd:
         print(
@@ -133,14 +133,22 @@ class _AskedToEnd(BaseException):
 
 
 @contextlib.contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Let SIGTERM unwind what runs inside, so that files and child processes are seen to."""
+def _ended_in_order(capture: Capture) -> Iterator[None]:
+    """Let SIGTERM unwind what runs inside, so that files and child processes are seen to.
+
+    A run whose pass rates are written is through: the moment it still takes is not worth a
+    second run.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def asked(*_: object) -> None:
-        raise _AskedToEnd
+        if capture.store is None:
+            signal.signal(
+                signal.SIGTERM, signal.SIG_IGN
+            )  # once is enough: unwinding takes a moment
+            raise _AskedToEnd
 
     before = signal.signal(signal.SIGTERM, asked)
     try:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,15 +29,17 @@ from cod_harness.ladder.store import read_store
 class InProcess:
     """An executor that runs a job's command in this process when polled.
 
-    fails: jobs that end otherwise than by running, each as often as it stands here.
+    fails: jobs that end otherwise than by running, each as often as it stands here. late: how jobs
+    end that have done all their work.
     """
 
     stays = False
 
-    def __init__(self, fails: Sequence[Finished | str] = ()) -> None:
+    def __init__(self, fails: Sequence[Finished | str] = (), late: Sequence[Finished] = ()) -> None:
         self.waiting: list[Job] = []
         self.ran: list[str] = []
         self.fails = list(fails)
+        self.late = {end.job.name: end for end in late}
 
     def found(self, jobs: Sequence[Job]) -> Sequence[Job]:
         return []
@@ -64,7 +67,7 @@ class InProcess:
         assert job.command[: len(COMMAND) + 1] == (*COMMAND, "run")
         ran = captured(lambda: run.main(job.command[len(COMMAND) + 1 :]), Path("."))
         assert ran.status == 0, ran.err
-        return [Finished(job, ran.status)]
+        return [replace(self.late.get(job.name, Finished(job, 0)), job=job)]
 
     def stop(self) -> None:
         self.waiting.clear()
@@ -91,9 +94,12 @@ def laddered(
     monkeypatch.setattr(driver, "_LOOK_EVERY", 0.0)
 
     def go(
-        *more: str, fails: Sequence[Finished | str] = (), tasks: str = "cod_t_custom"
+        *more: str,
+        fails: Sequence[Finished | str] = (),
+        late: Sequence[Finished] = (),
+        tasks: str = "cod_t_custom",
     ) -> tuple[Ran, InProcess]:
-        executor = InProcess(fails)
+        executor = InProcess(fails, late)
         monkeypatch.setattr(command, "executor", lambda name, room: executor)
         words = [str(ladder_file), "--tasks", tasks, "-o", str(tmp_path), *more]
         return captured(lambda: command.main(words), tmp_path), executor
@@ -327,6 +333,32 @@ def test_failures_are_tried_again(laddered: Callable[..., tuple[Ran, InProcess]]
     failed = [line for line in ran.err.splitlines() if " failed (" in line]
     assert len(failed) == 2, failed
     assert "f1 failed (exit 1): out of memory" in failed[0] + failed[1]
+
+
+@pytest.mark.parametrize("cut", [(), ("--shards", "2")])
+def test_a_job_that_ends_badly_after_its_work(
+    laddered: Callable[..., tuple[Ran, InProcess]], cut: Sequence[str]
+) -> None:
+    """Killed, lost or out of time when all was written: done, and not begun again."""
+    names = [f"{name} cod_t_custom 1/2" if cut else name for name, _ in RUNGS]
+    late = [
+        ends(names[0], 128 + signal.SIGTERM),
+        ends(names[1], 1, "lost"),
+        ends(names[2], -signal.SIGKILL),
+        ends(names[3], 128 + signal.SIGTERM, "cancelled"),
+    ]
+    ran, executor = laddered("--cod-repeats", "4", "--retries", "3", *cut, late=late)
+    assert ran.status == 0, ran.err
+    assert max(Counter(executor.ran).values()) == 1
+    assert len(ran.stores) == 5
+
+
+def test_a_fault_after_the_measurement(laddered: Callable[..., tuple[Ran, InProcess]]) -> None:
+    """A fault of the run's own is told, but what is measured is not measured again."""
+    ran, executor = laddered("--cod-repeats", "4", "--retries", "3", late=[ends("f2", 1)])
+    assert ran.status == 1
+    assert executor.ran == [name for name, _ in RUNGS]
+    assert "f2 failed (exit 1)" in ran.err
 
 
 def test_a_fault_of_all_stops_at_the_first(

@@ -79,6 +79,11 @@ def _say_skipped(units: Sequence[Unit], left: Sequence[Unit]) -> None:
     say(f"already measured, skipped: {', '.join(dict.fromkeys(names))}")
 
 
+def _killed(finished: Finished) -> bool:
+    """Whether a job did not end of itself: its work may be done all the same."""
+    return finished.fate != "ended" or finished.status < 0 or finished.status > 128
+
+
 class _Drive:
     def __init__(
         self, campaign: Campaign, units: Sequence[Unit], executor: Executor, here: Executor
@@ -187,7 +192,7 @@ class _Drive:
         job = finished.job
         unit = self._unit[job]
         merged = job in self._merging
-        if finished.fate == "unknown" and self._there(unit, job):
+        if _killed(finished) and self._there(unit, job):
             finished = Finished(job, 0)
         if finished.status == 0:
             self._open.discard(job)
@@ -222,6 +227,8 @@ class _Drive:
             if self._lost[job] > _LOST_AGAIN:
                 return False
         elif finished.status in REFUSED or self._tries[job] > self.campaign.retries:
+            return False
+        elif self._there(self._unit[job], job):  # what failed came after the measurement
             return False
         self._tries[job] -= finished.fate in ("lost", "unknown")
         self._submit(job)

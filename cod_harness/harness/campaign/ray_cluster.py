@@ -7,7 +7,6 @@ finds the keeper by its name. Where its node dies its tasks die with it, so noth
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import os
 import signal
@@ -26,7 +25,7 @@ from cod_harness.harness.campaign.jobs import Finished, Job, shell_script
 
 _KNOCK = 10.0  # seconds that the head may take to answer
 _NAMESPACE = "cod-harness"
-_PR_SET_PDEATHSIG = 1
+_GRACE = 30  # seconds that a job may take to end in order after its worker
 # What Ray says of a task whose node or worker was lost, by the names of its exceptions.
 _LOST = (
     "NodeDiedError",
@@ -35,6 +34,7 @@ _LOST = (
     "ActorDiedError",
     "RaySystemError",
 )
+_LOST_WORDS = "its node or worker was lost"
 
 
 class RayExecutor:
@@ -221,6 +221,16 @@ def import_ray() -> None:
         ) from None
 
 
+# A worker ends its children by SIGKILL, or not at all, and theirs go on. Hence a shell beside the
+# job's that waits for the worker's end of a pipe, the script's standard input, to be closed.
+_HEAD = f"""exec 3<&0
+{{ trap '' TERM; read -r <&3; kill -TERM 0; sleep {_GRACE}; kill -KILL 0; }} >/dev/null 2>&1 &
+watch=$!
+exec 3<&-
+finish() {{ kill -KILL $watch; exit "$1"; }}
+"""
+
+
 @dataclass(frozen=True)
 class _Task:
     key: str
@@ -231,8 +241,7 @@ class _Task:
 
     @classmethod
     def of(cls, job: Job, setup: Sequence[str]) -> _Task:
-        head = 'finish() { exit "$1"; }\n'
-        script = head + shell_script(job, Path.cwd(), setup)
+        script = _HEAD + shell_script(job, Path.cwd(), setup)
         return cls(job.key, job.name, script, str(job.log.absolute()), job.gpus or 0)
 
 
@@ -312,7 +321,7 @@ class Keeper:
             done, _ = ray.wait(references, num_returns=len(references), timeout=0.3)
             for reference in done:
                 try:
-                    end = (int(ray.get(reference)), "ended", "")
+                    end = _end(int(ray.get(reference)))
                 except ray.exceptions.RayError as error:
                     end = _fate(error)
                 with self._lock:
@@ -323,10 +332,21 @@ class Keeper:
             self._start()
 
 
+def _end(status: int) -> tuple[int, str, str]:
+    """How a task ended whose worker could still tell. That of a dying node may, before it goes."""
+    # The shell hands SIGTERM on and lives: what another signal did to it was meant for its worker.
+    if status < 0:
+        return (1, "lost", _LOST_WORDS)
+    # Ray knows no time limits; who asks a job to end is ending its node.
+    if status == 128 + signal.SIGTERM:
+        return (status, "lost", "it was asked to end")
+    return (status, "ended", "")
+
+
 def _fate(error: Exception) -> tuple[int, str, str]:
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if kinds & set(_LOST):
-        return (1, "lost", "its node or worker was lost")
+        return (1, "lost", _LOST_WORDS)
     if "OutOfMemoryError" in kinds:
         return (1, "ended", "out of memory")
     if "TaskCancelledError" in kinds:
@@ -335,12 +355,12 @@ def _fate(error: Exception) -> tuple[int, str, str]:
 
 
 def run_script(script: str, key: str, keeper: Any) -> int:
-    """Run a job's script on a worker; its exit status. The script ends with the worker."""
+    """Run a job's script on a worker; its exit status. The job ends with the worker."""
     keeper.begun.remote(key)
-
-    def die_with_worker() -> None:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-    return subprocess.run(
-        ["bash", "-c", script], stdin=subprocess.DEVNULL, preexec_fn=die_with_worker, check=False
-    ).returncode
+    theirs, ours = os.pipe()
+    try:
+        with os.fdopen(theirs) as stdin:
+            shell = subprocess.Popen(["bash", "-c", script], stdin=stdin, start_new_session=True)
+        return shell.wait()
+    finally:
+        os.close(ours)
