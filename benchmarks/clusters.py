@@ -51,7 +51,7 @@ def main() -> None:
         print("|------|----------:|----------:|------------:|--------:|---------:|")
         print(f"|direct|{direct:.1f}|1.00|-|-|-|")
         for engine in asked.only.split(","):
-            with _engine(engine, folder) as options:
+            with engine_of(engine, folder) as options:
                 if options is None:
                     continue
                 took = _jobs(engine, folder / f"jobs-{engine}", command, asked.jobs, options)
@@ -64,7 +64,8 @@ def main() -> None:
 
 
 @contextmanager
-def _engine(name: str, folder: Path) -> Iterator[Mapping[str, str] | None]:
+def engine_of(name: str, folder: Path) -> Iterator[Mapping[str, str] | None]:
+    """A running engine of that name; what an executor is told of it, None where there is none."""
     missing = {"slurm": slurm_cluster.missing, "ray": ray_nodes.missing}.get(name, str)()
     if missing:
         print(f"{name} left out: {missing}", file=sys.stderr)

@@ -226,9 +226,11 @@ class _Drive:
             self._lost[job] += 1
             if self._lost[job] > _LOST_AGAIN:
                 return False
-        elif finished.status in REFUSED or self._tries[job] > self.campaign.retries:
-            return False
-        elif self._there(self._unit[job], job):  # what failed came after the measurement
+        elif (
+            finished.status in REFUSED
+            or self._tries[job] > self.campaign.retries
+            or self._there(self._unit[job], job)  # what failed came after the measurement
+        ):
             return False
         self._tries[job] -= finished.fate in ("lost", "unknown")
         self._submit(job)
