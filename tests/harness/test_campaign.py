@@ -207,6 +207,20 @@ def test_progress_from_a_log(tmp_path: Path) -> None:
     assert progress.described(log, 5) == "16/24 questions, 00:10 left"
 
 
+def test_the_bar_of_all_calls_comes_first(tmp_path: Path) -> None:
+    """A model's own bar is of one call, and begins anew with the next."""
+    log = tmp_path / "a.log"
+    for at in (36, 68, 100):
+        with open(log, "a") as file:
+            file.write(f"\rQuestions answered: {at}%|# | {at}/100 [00:{at}<00:01, 1.0question/s]\n")
+            file.write("\rRequesting API: 100%|###| 36/36 [00:10<00:00, 4.0it/s]")
+    assert progress.described(log, 4) == "100/100 questions, 00:00 left"
+    log.write_text("\rQuestions answered:  36%|# | 36/100 [00:36<00:01, 1.0question/s]\n")
+    with open(log, "a") as file:
+        file.write("\rRequesting API: 100%|###| 36/36 [00:10<00:00, 4.0it/s]")
+    assert progress.described(log, 4) == "36/100 questions"
+
+
 def test_a_slow_first_question_says_nothing_of_the_time_left(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     bar = "\rRunning generate_until requests:   0%|    | {}/300 [{}<3:08:01, 90it/s]"

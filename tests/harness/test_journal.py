@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 
 from cod_harness.errors import InputError
 from cod_harness.harness.sampling.journal import JOURNAL_FOLDER, Journal, key_of
-from cod_harness.harness.sampling.repeated import repeated_requests
+from cod_harness.harness.sampling.repeated import BAR, repeated_requests
 from cod_harness.ladder.store import read_store
 
 HERE = Path(__file__).parent
@@ -122,8 +123,15 @@ class Model:
         return texts
 
 
+def bars(said: str) -> list[tuple[str, str]]:
+    """How far the bar of all questions was, each time it was shown."""
+    return re.findall(rf"{BAR}: .*? (\d+)/(\d+) \[", said)
+
+
 @pytest.mark.parametrize("reports", [True, False])
-def test_every_text_is_kept_once(tmp_path: Path, reports: bool) -> None:
+def test_every_text_is_kept_once(
+    tmp_path: Path, reports: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings = {"temperature": 1.0}
     lm: Any = Model(reports)
     # Two of the questions have one prompt.
@@ -132,10 +140,39 @@ def test_every_text_is_kept_once(tmp_path: Path, reports: bool) -> None:
     with repeated_requests(lm, lambda rank: opened(tmp_path), 128):
         texts = lm.generate_until(clones)
     assert len(lm.calls) == (2 if reports else 4)  # the first 32 questions, then the others
+    # However many calls it took, the bar counts all questions.
+    shown = bars(capsys.readouterr().err)
+    assert shown[0] == ("0", "100") and shown[-1] == ("100", "100")
     journal = opened(tmp_path)
     assert journal.recorded == 300
     kept = [journal.taken(key_of(*request.args), 3) for request in asked]
     assert sorted(text for found in kept for text in found) == sorted(texts)
+
+
+def test_the_bar_begins_with_what_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"temperature": 1.0}
+    asked = [SimpleNamespace(args=(f"q{at}", settings)) for at in range(50)]
+    journal = opened(tmp_path)
+    for request in asked[:20]:
+        journal.add(key_of(*request.args), ["one", "two"])
+    journal.add(key_of(*asked[20].args), ["one"])  # the other is still to come
+    journal.close()
+    lm: Any = Model(reports=True)
+    heard: list[str] = []
+    plain = lm.generate_until
+
+    def listening(requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        assert disable_tqdm  # one bar, not two
+        heard.append(capsys.readouterr().err)
+        return list(plain(requests))
+
+    lm.generate_until = listening
+    with repeated_requests(lm, lambda rank: opened(tmp_path), 128):
+        lm.generate_until([request for request in asked for _ in range(2)])
+    assert bars(heard[0])[-1] == ("20", "50")
+    assert bars(capsys.readouterr().err)[-1] == ("50", "50")
 
 
 def killed_and_again(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cod_harness.harness.campaign.jobs import Finished, Job
+from cod_harness.harness.sampling.repeated import BAR
 from cod_harness.messages import quiet
 
 PREPARED = "questions prepared"  # unit of the bar before a model is asked
@@ -93,12 +94,14 @@ def last_bar(log: Path, repeats: int) -> Bar | None:
     found = _BAR.findall(_tail(log))
     if not found:
         return None
-    label, done, total, _ = (part.decode("utf-8", "replace").strip() for part in found[-1])
+    # What a model shows of a single call stands beside the bar of all its calls.
+    last = next((one for one in reversed(found) if one[0].endswith(BAR.encode())), found[-1])
+    label, done, total, _ = (part.decode("utf-8", "replace").strip() for part in last)
     each = repeats if "generate" in label and int(total) % repeats == 0 else 1
     unit = "questions" if label else PREPARED
     if label.endswith("loglikelihood requests"):
         unit = "answer options"
-    same = [one for one in found if one[0] == found[-1][0] and one[2] == found[-1][2]]
+    same = [one for one in found if one[0] == last[0] and one[2] == last[2]]
     readings = [(int(count), _seconds(elapsed)) for _, count, _, elapsed in same]
     return Bar(int(done) // each, int(total) // each, unit, _left(readings, int(total)))
 

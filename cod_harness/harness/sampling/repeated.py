@@ -14,9 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tqdm import tqdm
+
 from cod_harness.harness.sampling.journal import Journal, Key, key_of
 from cod_harness.messages import say
 
+# What the progress bar of all questions is called in a run's log. A model's own bars, of one call
+# each, would count anew with every call.
+BAR = "Questions answered"
 # Questions asked first of a model nobody knows, to see whether it reports texts as they come.
 _FIRST_QUESTIONS = 32
 _WAVES = 20  # parts of a run of a model that does not
@@ -76,14 +81,19 @@ class RepeatedRequests:
             settings = json.dumps(request.args[1], sort_keys=True, default=repr)
             groups.setdefault(settings, []).append(Repeated(request, counts[name]))
         given: dict[int, Iterator[str]] = {}
-        for asked in groups.values():
-            for one, texts in zip(asked, self._answered(asked, disable_tqdm), strict=True):
-                if len(texts) != one.count:
-                    raise RuntimeError(f"{len(texts)} responses for {one.count} repeats")
-                given[id(one.request)] = iter(texts)
+        # Without a journal a model is asked for everything at once, and its own bar counts that.
+        ours = self._journal is not None
+        hidden = not ours or disable_tqdm or int(getattr(self._lm, "rank", 0)) != 0
+        with tqdm(total=len(distinct), desc=BAR, disable=hidden) as bar:
+            for asked in groups.values():
+                answered = self._answered(asked, disable_tqdm or ours, bar)
+                for one, texts in zip(asked, answered, strict=True):
+                    if len(texts) != one.count:
+                        raise RuntimeError(f"{len(texts)} responses for {one.count} repeats")
+                    given[id(one.request)] = iter(texts)
         return [next(given[id(request)]) for request in requests]
 
-    def _answered(self, asked: Sequence[Repeated], disable_tqdm: bool) -> list[list[str]]:
+    def _answered(self, asked: Sequence[Repeated], disable_tqdm: bool, bar: Any) -> list[list[str]]:
         """Responses to requests of equal settings, from the journal and from the model."""
         keys = [key_of(*one.request.args[:2]) for one in asked]
         journal = self._journal
@@ -100,6 +110,8 @@ class RepeatedRequests:
                 f"before ({journal.path.name}); going on with the others"
             )
             _reseed(journal.recorded)
+        bar.initial += len(asked) - len(left)  # their pace is none
+        _moved(bar, len(asked) - len(left))
         answers = list(had)
         while left:
             wave = self._next_wave([asked[at] for at in left], len(asked))
@@ -108,7 +120,7 @@ class RepeatedRequests:
                 Repeated(asked[at].request, asked[at].count - len(had[at]), len(had[at]))
                 for at in now
             ]
-            with _arriving(self._lm, journal, part, [keys[at] for at in now]) as arrived:
+            with _arriving(self._lm, journal, part, [keys[at] for at in now], bar) as arrived:
                 texts = self._backend.sample(part, disable_tqdm)
                 if arrived.any and self._backend.wave == 0:
                     self._backend.wave = None
@@ -127,14 +139,23 @@ class RepeatedRequests:
 
 
 class _Arrived:
-    """Puts texts into the journal: those the model reports as they come, then the rest."""
+    """Puts texts into the journal: those the model reports as they come, then the rest.
 
-    def __init__(self, journal: Journal, asked: Sequence[Repeated], keys: Sequence[Key]) -> None:
-        self._journal, self._keys = journal, keys
+    bar: moves on with every question that has all its texts.
+    """
+
+    def __init__(
+        self, journal: Journal, asked: Sequence[Repeated], keys: Sequence[Key], bar: Any
+    ) -> None:
+        self._journal, self._keys, self._bar = journal, keys, bar
         self._key_of = {
             _prompt(one.request.args[0]): key for one, key in zip(asked, keys, strict=True)
         }
         self._seen: Counter[Key] = Counter()
+        self._missing: Counter[Key] = Counter()  # questions of one prompt count together
+        for key, one in zip(keys, asked, strict=True):
+            self._missing[key] += one.count
+        self._alike = Counter(keys)
 
     @property
     def any(self) -> bool:
@@ -146,19 +167,33 @@ class _Arrived:
         if key is not None:
             self._seen[key] += len(texts)
             self._journal.add(key, texts)
+            if self._seen[key] >= self._missing[key]:
+                self._bar.update(self._alike.pop(key, 0))
 
     def rest(self, answers: Sequence[Sequence[str]]) -> None:
         """Keep what was returned without having been reported."""
         for key, texts in zip(self._keys, answers, strict=True):
             if key not in self._seen:
                 self._journal.add(key, texts)
+        _moved(self._bar, self._alike.total())
 
 
-class _Nowhere:
+class _Unheard:
+    """Of a model that has no place to report texts to."""
+
     any = False
 
+    def __init__(self, questions: int, bar: Any) -> None:
+        self._questions, self._bar = questions, bar
+
     def rest(self, answers: Sequence[Sequence[str]]) -> None:
-        pass
+        _moved(self._bar, self._questions)
+
+
+def _moved(bar: Any, questions: int) -> None:
+    """Move the bar on, and show it however soon after the last time."""
+    bar.update(questions)
+    bar.refresh()
 
 
 def _prompt(prompt: Any) -> Any:
@@ -167,14 +202,14 @@ def _prompt(prompt: Any) -> Any:
 
 @contextmanager
 def _arriving(
-    lm: Any, journal: Journal | None, asked: Sequence[Repeated], keys: Sequence[Key]
+    lm: Any, journal: Journal | None, asked: Sequence[Repeated], keys: Sequence[Key], bar: Any
 ) -> Iterator[Any]:
     """Listen where a model reports each text for the harness's cache."""
     hook: Any = getattr(lm, "cache_hook", None)
     if journal is None or hook is None:
-        yield _Nowhere()
+        yield _Unheard(len(asked), bar)
         return
-    arrived = _Arrived(journal, asked, keys)
+    arrived = _Arrived(journal, asked, keys, bar)
 
     class Hook:
         dbdict = getattr(hook, "dbdict", None)
