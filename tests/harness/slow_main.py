@@ -9,6 +9,7 @@ import os
 import sys
 import time
 import uuid
+from pathlib import Path
 
 from lm_eval.api.model import LM
 from lm_eval.api.registry import register_model
@@ -16,9 +17,22 @@ from lm_eval.api.registry import register_model
 from cod_harness.cli import main
 
 
+def held() -> bool:
+    """Whether as many questions were asked as may be for now."""
+    try:
+        most = int(Path(os.environ["COD_HELD"]).read_text())
+    except (KeyError, OSError):
+        return False
+    asked = Path(os.environ["COD_ASKED"])
+    return asked.exists() and len(asked.read_text().splitlines()) >= most
+
+
 @register_model("cod-slow")
 class SlowModel(LM):
-    """model_args: pause (seconds a question), reports (whether it tells texts as they come)."""
+    """model_args: pause (seconds a question), reports (whether it tells texts as they come).
+
+    Where COD_HELD names a file, no question is begun beyond the number in it while it is there.
+    """
 
     def __init__(self, pause: float = 0.02, reports: bool = True, **_: object) -> None:
         super().__init__()
@@ -30,6 +44,8 @@ class SlowModel(LM):
         for request in requests:
             if request is not before:
                 time.sleep(self.pause)
+                while held():
+                    time.sleep(0.05)
                 with open(os.environ["COD_ASKED"], "a") as log:
                     log.write(f"{request.doc_id}\n")
                 before = request
