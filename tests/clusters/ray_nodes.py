@@ -44,16 +44,20 @@ class RayNodes:
         head = ["--head", f"--port={port}", f"--temp-dir={self.folder}", "--num-gpus=0"]
         head += ["--include-dashboard=false", "--no-monitor"]
         self._node("head", "127.0.0.2", *head, cpus=0)
-        self._wait_for("head")
+        self.wait_for("head")
         for name in ("one", "two"):
             self.start_node(name)
         for name in ("one", "two"):
-            self._wait_for(name)
+            self.wait_for(name)
 
     def start_node(self, name: str) -> None:
-        """Start the node `one` or `two`, with two processors and one pretended GPU."""
-        ip = {"one": "127.0.0.3", "two": "127.0.0.4"}[name]
-        self._node(name, ip, f"--address={self.address}", "--num-gpus=1", cpus=2)
+        """Start the node `one` or `two`, with two processors and one pretended GPU.
+
+        Or `full`, which has three, and ends whatever is begun there, for want of memory.
+        """
+        ip = {"one": "127.0.0.3", "two": "127.0.0.4", "full": "127.0.0.5"}[name]
+        gpus = 3 if name == "full" else 1
+        self._node(name, ip, f"--address={self.address}", f"--num-gpus={gpus}", cpus=2)
 
     def kill_node(self, name: str) -> None:
         """End a node's raylet and its like at once; workers notice by themselves."""
@@ -73,7 +77,7 @@ class RayNodes:
             process.kill()
             process.wait()
 
-    def _wait_for(self, name: str) -> None:
+    def wait_for(self, name: str) -> None:
         """Until a node says that it is up. On a busy machine Ray gives up after 30 s: again."""
         for _ in range(4):
             process = self._processes[name]
@@ -106,7 +110,10 @@ class RayNodes:
         line += [f"--node-ip-address={ip}", f"--num-cpus={cpus}", "--disable-usage-stats"]
         line += ["--object-store-memory=100000000"]
         self._lines[name] = (ip, words, cpus)
-        self._processes[name] = daemon(line, self._environment(), self.folder / f"{name}.out")
+        environment = self._environment()
+        if name == "full":
+            environment["RAY_memory_usage_threshold"] = "0.001"
+        self._processes[name] = daemon(line, environment, self.folder / f"{name}.out")
 
 
 def _children(parent: int) -> list[int]:

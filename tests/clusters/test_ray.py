@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 from cluster_runs import Ladder, lines, measured, python_job, until, until_ended
 from harness_runs import captured
 from ray_nodes import RayNodes
+from slurm_cluster import unlimited
 
 from cod_harness.cli import main
 from cod_harness.harness.campaign.executors import Room
@@ -23,7 +25,8 @@ from cod_harness.harness.campaign.ray_cluster import RayExecutor
 
 pytestmark = pytest.mark.slow
 
-WAITS = "import os, time; open(HERE + '/begun', 'a').write(f'{os.getpid()}\\n'); time.sleep(60)"
+# Longer than any test would wait: what is gone was ended.
+WAITS = "import os, time; open(HERE + '/begun', 'a').write(f'{os.getpid()}\\n'); time.sleep(900)"
 
 
 def engine(nodes: RayNodes, folder: Path, jobs: int | None = None) -> RayExecutor:
@@ -134,6 +137,81 @@ def test_a_worker_that_is_killed(ray: RayNodes, tmp_path: Path) -> None:
     assert (ended.fate, ended.why) == ("lost", "its node or worker was lost")
     until(lambda: gone(pid))
     executor.leave()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_tells_of_its_end(
+    ray: RayNodes, tmp_path: Path, number: signal.Signals
+) -> None:
+    """A dying worker or node ends the job's shell first, and may still tell how that ended."""
+    job = python_job("told", WAITS, tmp_path)
+    executor = engine(ray, tmp_path)
+    executor.submit(job)
+    executor.poll()
+    until(lambda: lines(tmp_path / "begun"))
+    [pid] = map(int, lines(tmp_path / "begun"))
+    os.kill(_parent(pid), number)
+    assert until_ended(executor, 1)["told"].fate == "lost"
+    until(lambda: gone(pid))
+    executor.leave()
+
+
+def test_out_of_memory(ray: RayNodes, tmp_path: Path) -> None:
+    """Ray watches a node's memory: here one where anything is too much."""
+    ray.start_node("full")
+    try:
+        ray.wait_for("full")
+        executor = engine(ray, tmp_path)
+        job = python_job("large", "print('so far', flush=True)\n" + WAITS, tmp_path)
+        executor.submit(Job(**{**vars(job), "gpus": 3}))
+        ended = until_ended(executor, 1)["large"]
+        assert (ended.status, ended.fate, ended.why) == (1, "ended", "out of memory")
+        for pid in lines(tmp_path / "begun"):
+            until(functools.partial(gone, int(pid)))
+        executor.leave()
+    finally:
+        ray.kill_node("full")
+
+
+def test_killed_for_its_memory(ray: RayNodes, tmp_path: Path) -> None:
+    """By the kernel, in a group of processes that may have 100 MB: a failure of its own."""
+    if reason := unlimited():
+        pytest.skip(reason)
+    group = Path("/sys/fs/cgroup/memory") / f"cod{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text("100000000")
+        room = Room(
+            tmp_path / "jobs",
+            setup=(f"echo $$ > {group}/cgroup.procs",),
+            options={"address": ray.address},
+            look_every=0.2,
+        )
+        executor = RayExecutor(room)
+        code = "print('so far', flush=True); len(bytearray(600 * 10**6))"
+        executor.submit(python_job("large", code, tmp_path))
+        ended = until_ended(executor, 1)["large"]
+        assert (ended.status, ended.fate) == (137, "ended")
+        assert lines(tmp_path / "large.log") == ["so far"]
+        executor.leave()
+    finally:
+        until(lambda: not (group / "cgroup.procs").read_text().split())
+        group.rmdir()
+
+
+def test_a_task_that_does_not_exist(ray: RayNodes, ladder: Ladder, tmp_path: Path) -> None:
+    """Every rung would end alike: the ladder stops at the first."""
+    words = ladder.words(tmp_path, "--executor", "ray", "--ray-address", ray.address, "--jobs", "1")
+    words[words.index("demo_gsm8k,demo_mmlu_pro")] = "demo_nothing"
+    ran = captured(lambda: main(words), tmp_path)
+    assert ran.status == 2
+    assert "stopped at 6.3k demo_nothing, since every rung would end alike" in ran.err
+    assert "Tasks not found: demo_nothing" in ran.err
+    # Ray may have begun the second before the end of the first was heard of; that is all.
+    assert len(list((tmp_path / "cod_logs").iterdir())) <= 2
+    status = captured(lambda: main(["status", str(tmp_path), "--json", "-"]), tmp_path)
+    counts = json.loads(status.out)["counts"]
+    assert counts == {"waiting": 3, "running": 0, "done": 0, "failed": 1}
 
 
 def test_a_keeper_that_dies(ray: RayNodes, tmp_path: Path) -> None:

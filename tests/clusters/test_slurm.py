@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -273,6 +274,30 @@ def test_what_slurm_refuses(
     [line] = ran.err.splitlines()
     assert words in line
     assert not list((tmp_path / "cod_jobs" / "slurm").iterdir())
+
+
+def test_a_container_is_passed_through(slurm: SlurmCluster, ladder: Ladder, tmp_path: Path) -> None:
+    """An option of a site's plug-in, which `sbatch` has to know, not we: word for word."""
+    image = "--container-image=registry.site#team/eval:24.05 --container-mounts=/shared:/shared:ro"
+    words = ("--executor", "slurm", "--sbatch", f"{image} --container-workdir /shared")
+    dry = ladder(tmp_path, *words, "--dry-run")
+    asked = shlex.split(dry.out.splitlines()[0])
+    assert [word for word in asked if word.startswith("--container")] == [
+        "--container-image=registry.site#team/eval:24.05",
+        "--container-mounts=/shared:/shared:ro",
+        "--container-workdir=/shared",
+    ]
+    # The same in a ladder file, as a key.
+    path = tmp_path / "contained.yaml"
+    text = ladder.path.read_text()
+    path.write_text(f"{text}cluster: {{sbatch: {{container-image: 'a b.sqsh'}}}}\n")
+    dry = Ladder(path)(tmp_path / "out", "--executor", "slurm", "--dry-run")
+    assert "--container-image=a b.sqsh" in shlex.split(dry.out.splitlines()[0])
+    # This SLURM has no such plug-in: what it says is that the option came to it as written.
+    ran = ladder(tmp_path / "out", *words)
+    assert ran.status == 2
+    [line] = ran.err.splitlines()
+    assert "unrecognized option '--container-image=registry.site#team/eval:24.05'" in line
 
 
 def test_no_slurm(ladder: Ladder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
