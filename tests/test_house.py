@@ -14,6 +14,7 @@ PACKAGE = Path(cod_harness.__file__).parent
 # Files at the top that every room may use; they import no room.
 LEAVES = {"errors", "messages", "cores", "registry", "progress", "arguments", "task_folder"} | {
     "faults",
+    "notes",
     "parent",
     "streams",
 }

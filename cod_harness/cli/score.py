@@ -52,7 +52,7 @@ def main(words: Sequence[str]) -> int:
     from cod_harness.documents import register, score
     from cod_harness.documents.measured import read_results
     from cod_harness.documents.writing import json_text
-    from cod_harness.evaluation.records.base import provenance
+    from cod_harness.evaluation.records.base import noted, provenance
     from cod_harness.evaluation.records.score import Scores
     from cod_harness.ladder.files import check_file, write_whole
     from cod_harness.report.text.score_table import score_table
@@ -73,7 +73,7 @@ def main(words: Sequence[str]) -> int:
         register=str(asked.register),
         rows=tuple(rows),
         calibration=score.calibration(every, asked.as_is),
-        notes=tuple(notes),
+        **noted(notes),
         **provenance(),
     )
     recorded = None

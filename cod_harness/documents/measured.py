@@ -13,6 +13,7 @@ from typing import Any
 from cod_harness.documents.register import RegisteredTask
 from cod_harness.errors import InputError
 from cod_harness.ladder.logs.results_file import REMEDY, named_results_file
+from cod_harness.notes import Note, note
 
 _SAMPLING = ("do_sample", "temperature", "top_p")
 
@@ -43,7 +44,7 @@ class Measured:
     differs: str
 
 
-def read_results(paths: Sequence[str | Path]) -> tuple[list[Results], list[str]]:
+def read_results(paths: Sequence[str | Path]) -> tuple[list[Results], list[Note]]:
     """The results files among some paths, oldest first; folders are searched.
 
     Returns:
@@ -71,12 +72,12 @@ def read_results(paths: Sequence[str | Path]) -> tuple[list[Results], list[str]]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InputError(f"{problems[0]}{more}")
     never = datetime.min.replace(tzinfo=timezone.utc)
-    left = [f"left out: {problem}" for problem in problems]
+    left = [note("results_unreadable", problem=problem) for problem in problems]
     return sorted(read, key=lambda one: (one.date or never, str(one.path))), left
 
 
-def measured(results: Results, task: str, about: RegisteredTask) -> Measured | str:
-    """The accuracy on a task that a forecast was made for; why there is none, in words.
+def measured(results: Results, task: str, about: RegisteredTask) -> Measured | Note:
+    """The accuracy on a task that a forecast was made for, or why there is none.
 
     Args:
         results: the file.
@@ -85,23 +86,23 @@ def measured(results: Results, task: str, about: RegisteredTask) -> Measured | s
     """
     scores = results.content["results"].get(task)
     if scores is None:
-        return f"{results.path.name}: has no results on {task}"
+        return note("task_not_measured", results=results.path.name, task=task)
     key = f"{about.metric},{about.filter or 'none'}"
     captured = ((results.content.get("cod") or {}).get("tasks") or {}).get(task) or {}
     same = (captured.get("metric"), captured.get("filter")) == (about.metric, about.filter)
     if same and _fraction(captured.get("rate")):
         return Measured(float(captured["rate"]), "pass rate", _difference(results, task, about))
     if not about.metric:
-        return f"{task}: the forecast does not say its metric, so no value can be picked"
+        return note("metric_unknown", task=task)
     # Files of version 0.3 know no filters.
     value: Any = scores.get(key, scores.get(about.metric))
     if not _fraction(value):
         numbers = [name for name, one in scores.items() if "," in name and _fraction(one)]
         others = [name for name in numbers if "_stderr" not in name]
-        return (
-            f"{results.path.name}: {task}: has no {key} in [0, 1]; it has "
-            f"{', '.join(others) or 'no scores'}"
-        )
+        return note(
+            "metric_not_measured",
+            results=results.path.name, task=task, metric=key, others=", ".join(others),
+        )  # fmt: skip
     differs = _difference(results, task, about)
     if not about.samples:
         differs = (

@@ -15,13 +15,14 @@ from cod_harness.documents.register import (
 from cod_harness.errors import InputError, did_you_mean
 from cod_harness.evaluation.records.base import held, mean, points_off
 from cod_harness.evaluation.records.score import Calibration, ScoreRow
+from cod_harness.notes import Note, note
 
 Key = tuple[int, str, str, str]  # of a row
 
 
 def score_rows(
     entries: Sequence[Entry], results: Sequence[Results], target: str | None = None
-) -> tuple[list[ScoreRow], list[str]]:
+) -> tuple[list[ScoreRow], list[Note]]:
     """Every registered forecast that the results decide, and notes on what they do not.
 
     Of several results of one model and task the latest counts.
@@ -43,18 +44,18 @@ def score_rows(
             f"{did_you_mean(target, targets)}"
         )
     rows: dict[Key, ScoreRow] = {}
-    notes: list[str] = []
+    notes: list[Note] = []
     others = [one for one in results if one.model not in (None, *targets)]
     if others:
         models = ", ".join(dict.fromkeys(str(one.model) for one in others))
-        notes.append(f"{len(others)} results not used, of no registered target: {models}")
+        notes.append(note("not_registered", results=len(others), models=models))
     for one in results:
         whose = _whose(one, targets, target)
         for entry, body, forecast in registered if whose else ():
             if forecast.target != whose:
                 continue
             found = measured(one, forecast.task, body.tasks[forecast.task])
-            if isinstance(found, str):
+            if isinstance(found, Note):
                 notes.append(found)
                 continue
             row = _row(entry, forecast, one, found)

@@ -18,11 +18,12 @@ from cod_harness.evaluation.records.ablation import (
     AblationSettings,
     Outcome,
 )
-from cod_harness.evaluation.records.base import mean, provenance
+from cod_harness.evaluation.records.base import mean, noted, provenance
 from cod_harness.evaluation.rolling import Origin, rolling_origins
 from cod_harness.evaluation.siblings import origins_beside_each_other
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
+from cod_harness.notes import note
 
 _NOTHING = "no measured target, and no rung more than a forecast needs"
 _T = (0.0025, 0.005, 0.01, 0.02)  # of Figure A1
@@ -136,7 +137,7 @@ def ablate_ladder(
     scored: list[Origin] = []
     for task in rates.tasks:
         if rates.whole(task):
-            notes.append(f"{task}: not ablated: without samples there is nothing to cluster")
+            notes.append(note("not_ablated", task=task))
             continue
         origins, told = rolling_origins(rates, ladder, task, holdout=1)
         notes += told
@@ -144,7 +145,7 @@ def ablate_ladder(
             # The measured targets come first; the largest rung where there are none.
             scored.append(origins[0])
         else:
-            notes.append(f"{task}: not scored, {_NOTHING}")
+            notes.append(note("not_scored", task=task, why=_NOTHING))
     for place, origin in enumerate(origins_beside_each_other(scored), 1):
         evidence = origin.evidence
         if progress:
@@ -163,7 +164,7 @@ def ablate_ladder(
         if not outcomes[axis.name]:
             if what is not None or axis.name != "anchors":
                 raise InputError(_nothing(ladder, axis))
-            notes.append(f"no {axis.table} ({axis.name}): no anchor was measured")
+            notes.append(note("no_table", table=axis.table, axis=axis.name))
     return Ablation(
         base=base,
         ladder=ladder.name,
@@ -181,7 +182,7 @@ def ablate_ladder(
         settings=AblationSettings(
             what=tuple(axis.name for axis in chosen),
             allow_mismatch=allow_mismatch,
-            notes=tuple(dict.fromkeys(notes)),
+            **noted(notes),
         ),
         **provenance(),
     )

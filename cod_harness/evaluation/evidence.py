@@ -16,6 +16,7 @@ from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.rate_table import WHOLE
+from cod_harness.notes import Note, note
 
 if TYPE_CHECKING:
     from cod_harness.engine import COD, Forecast, Forecaster
@@ -38,7 +39,7 @@ class Evidence:
         anchor_rates: (n, k) pass rates of the anchors.
         filter: lm-eval filter; "" if unknown.
         metric: lm-eval metric; "" if unknown.
-        notes: sentences on models and questions left out.
+        notes: on models and questions left out.
         problem: why no forecast can be made from this, or None.
         whole: the number of questions (0: unknown) behind the accuracies where only those are
             known, of which rates, n_samples and anchor_rates then have one row; None where
@@ -58,7 +59,7 @@ class Evidence:
     anchor_rates: Floats
     filter: str
     metric: str
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     problem: Reason | None = None
     whole: int | None = None
     abilities: Floats | None = None
@@ -106,19 +107,22 @@ def task_evidence(rates: PassRates, ladder: Ladder, task: str) -> Evidence:
     kept = matrix.keep(matrix.complete)
     notes = []
     if no_rungs:
-        notes.append(f"{task}: left out, no data: {_names(no_rungs)}")
+        notes.append(note("no_data", task=task, names=_names(no_rungs)))
     if no_anchors:
-        notes.append(f"{task}: anchors left out, no data: {_names(no_anchors)}")
+        notes.append(note("anchors_without_data", task=task, names=_names(no_anchors)))
     dropped = len(matrix.questions) - len(kept.questions)
     if dropped:
-        short = [
-            f"{name} lacks {count}"
-            for name, count in zip(names, np.isnan(matrix.rates).sum(axis=0), strict=True)
-            if count
-        ]
+        counts = np.isnan(matrix.rates).sum(axis=0)
+        short = {name: int(count) for name, count in zip(names, counts, strict=True) if count}
+        questions = len(matrix.questions)
         notes.append(
-            f"{task}: {dropped} of {len(matrix.questions)} questions left out, "
-            f"not asked of every model ({', '.join(short)})"
+            note(
+                "questions_left_out",
+                task=task,
+                dropped=dropped,
+                questions=questions,
+                lacking=short,
+            )
         )
     return Evidence(
         task=task,
@@ -214,7 +218,7 @@ def check_rungs(rates: PassRates, ladder: Ladder) -> None:
 
 def measured_accuracy(
     rates: PassRates, evidence: Evidence, target: str
-) -> tuple[float | None, str]:
+) -> tuple[float | None, Note | None]:
     """A target's mean accuracy on the questions of the evidence, and a note if there is none.
 
     None without a note if the target wasn't measured; with one if it lacks some questions, as a
@@ -223,26 +227,28 @@ def measured_accuracy(
     if target in rates.models(evidence.task) and evidence.questions:
         matrix = rates.matrix(evidence.task, [target])
         if matrix.questions == [WHOLE]:  # its questions are not known
-            return float(matrix.rates[0, 0]), ""
-    measured, note = measured_rates(rates, evidence, target)
-    return None if measured is None else float(np.mean(measured)), note
+            return float(matrix.rates[0, 0]), None
+    measured, lacking = measured_rates(rates, evidence, target)
+    return None if measured is None else float(np.mean(measured)), lacking
 
 
-def measured_rates(rates: PassRates, evidence: Evidence, target: str) -> tuple[Floats | None, str]:
+def measured_rates(
+    rates: PassRates, evidence: Evidence, target: str
+) -> tuple[Floats | None, Note | None]:
     """A target's pass rates (n,) on the questions of the evidence; None as in
     `measured_accuracy`.  Only what scores a forecast may read them."""
     if target not in rates.models(evidence.task) or not evidence.questions:
-        return None, ""
+        return None, None
     matrix = rates.matrix(evidence.task, [target])
     known = dict(zip(matrix.questions, matrix.rates[:, 0], strict=True))
     values = np.array([known.get(question, np.nan) for question in evidence.questions])
     lacking = int(np.isnan(values).sum())
     if lacking:
-        return None, (
-            f"{evidence.task}: no measured value for {target}, it lacks {lacking} "
-            f"of {len(values)} questions"
-        )
-    return values, ""
+        return None, note(
+            "target_lacks_questions",
+            task=evidence.task, target=target, lacking=lacking, questions=len(values),
+        )  # fmt: skip
+    return values, None
 
 
 def _split(

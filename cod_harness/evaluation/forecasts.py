@@ -25,7 +25,7 @@ from cod_harness.evaluation.evidence import (
     task_evidence,
 )
 from cod_harness.evaluation.question_map import curve, example_questions, question_map, rates_hash
-from cod_harness.evaluation.records.base import codes, floats, known, provenance, sentences
+from cod_harness.evaluation.records.base import codes, floats, known, noted, provenance, sentences
 from cod_harness.evaluation.records.forecast import (
     CLASSES,
     ClassCounts,
@@ -48,6 +48,7 @@ from cod_harness.ladder.compare import clones, differences, refuse_serious
 from cod_harness.ladder.groups import groups_of
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
+from cod_harness.notes import Note, note
 
 if TYPE_CHECKING:
     from cod_harness.engine import COD, Cluster, Forecast, Forecaster
@@ -190,7 +191,7 @@ def forecast_ladder(
             allow_mismatch=options.allow_mismatch,
             clusters_of=shown,
             clusters_from=None if clusters is None else str(clusters.path or "memory"),
-            notes=tuple(dict.fromkeys(notes)),
+            **noted(notes),
             tasks=_task_settings(rates),
             groups={
                 name: tuple(tasks)
@@ -224,11 +225,11 @@ def check_level(level: float) -> None:
         raise InputError(f"the level {level:g} is not between 0 and 1; write 0.9 for 90 %")
 
 
-def mismatches(rates: PassRates, allowed: bool) -> list[str]:
-    """What differs between runs that should have been alike, and samples that are copies, in
-    sentences; if a difference is not allowed, raises InputError with the first."""
+def mismatches(rates: PassRates, allowed: bool) -> list[Note]:
+    """What differs between runs that should have been alike, and samples that are copies; if a
+    difference is not allowed, raises InputError with the first."""
     serious = refuse_serious(differences(rates), allowed, "run them alike or give")
-    return [*clones(rates), *map(str, serious)]
+    return [*clones(rates), *(one.text for one in serious)]
 
 
 class _Bench:
@@ -304,13 +305,13 @@ def _measured(
     evidence: Evidence,
     aims: Sequence[Target],
     checkpoints: Sequence[Checkpoint],
-) -> tuple[list[tuple[Target, float | None]], list[str]]:
+) -> tuple[list[tuple[Target, float | None]], list[Note]]:
     """What is forecast on a task, with its measured accuracy where there is one, and notes."""
     found: list[tuple[Target, float | None]] = []
     notes = []
     for aim in aims:
-        observed, note = measured_accuracy(rates, evidence, aim.name)
-        notes += [note] if note else []
+        observed, lacking = measured_accuracy(rates, evidence, aim.name)
+        notes += [lacking] if lacking else []
         found.append((aim, observed))
     for one in checkpoints:
         if one.task == evidence.task:
@@ -326,7 +327,7 @@ def _labels(clusters: SavedClusters | None, rates: PassRates, evidence: Evidence
     return clusters.labels(evidence.task, evidence.questions, hashes)
 
 
-def _transfer(clusters: SavedClusters, methods: Sequence[str], rates: PassRates) -> Iterator[str]:
+def _transfer(clusters: SavedClusters, methods: Sequence[str], rates: PassRates) -> Iterator[Note]:
     """Notes on the use of clusters from elsewhere; InputError for methods that take none."""
     others = [method for method in methods if method not in CLUSTERING]
     if others:
@@ -334,13 +335,14 @@ def _transfer(clusters: SavedClusters, methods: Sequence[str], rates: PassRates)
             f"{', '.join(others)}: takes no clusters from a file, only {' and '.join(CLUSTERING)} "
             "do; leave it out of the methods, or forecast without the file"
         )
-    yield (
-        f"clusters of {clusters.path or 'memory'}, made by {clusters.settings.get('method')} on "
-        f"the ladder {clusters.settings.get('ladder')}"
-    )
+    about = clusters.settings
+    yield note(
+        "clusters_from",
+        path=clusters.path or "memory", method=about.get("method"), ladder=about.get("ladder"),
+    )  # fmt: skip
     unused = [task for task in clusters.tasks if task not in rates.tasks]
     if unused:
-        yield f"clusters of {', '.join(unused)} not used: no pass rates of these tasks"
+        yield note("clusters_not_used", tasks=", ".join(unused))
 
 
 def _task(evidence: Evidence, model: COD | None) -> TaskSummary:

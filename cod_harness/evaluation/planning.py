@@ -126,6 +126,7 @@ def next_measurements(
             budget_tokens=budget.tokens,
             answer_tokens=tokens,
             notes=made.record.settings.notes,
+            note_codes=made.record.settings.note_codes,
             command=None if command is None else tuple(command),
         ),
         **provenance(),

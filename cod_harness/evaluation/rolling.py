@@ -9,6 +9,7 @@ from cod_harness.evaluation.evidence import Evidence, measured_accuracy, task_ev
 from cod_harness.evaluation.records.backtest import Role
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
+from cod_harness.notes import Note, note
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Origin:
 
 def rolling_origins(
     rates: PassRates, ladder: Ladder, task: str, holdout: int | None = None
-) -> tuple[list[Origin], list[str]]:
+) -> tuple[list[Origin], list[Note]]:
     """What can be forecast and scored on one task.
 
     First the measured targets, from all rungs; then rungs, the largest first, each from the rungs
@@ -73,7 +74,7 @@ def rolling_origins(
     origins = []
     if everything.problem:
         if measured:
-            notes.append(f"{task}: {everything.problem}")
+            notes.append(note("no_forecast", task=task, why=everything.problem))
     elif measured:
         origins += _origin(rates, everything, measured, notes)
     rungs = everything.rungs
@@ -89,13 +90,13 @@ def rolling_origins(
 
 
 def _origin(
-    rates: PassRates, evidence: Evidence, models: Sequence[Model], notes: list[str]
+    rates: PassRates, evidence: Evidence, models: Sequence[Model], notes: list[Note]
 ) -> list[Origin]:
     """The origin of some models, [] where none of them can be scored; adds to the notes."""
     hidden = []
     for model in models:
-        observed, note = measured_accuracy(rates, evidence, model.name)
-        notes += [note] if note else []
+        observed, lacking = measured_accuracy(rates, evidence, model.name)
+        notes += [lacking] if lacking else []
         if observed is not None:
             hidden.append(Hidden(model, observed))
     return [Origin(evidence, tuple(hidden))] if hidden else []

@@ -14,6 +14,7 @@ import pandas as pd
 from cod_harness.errors import InputError
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.store import COPIES, Settings
+from cod_harness.notes import Note, note
 
 # "settings" and "content" make runs incomparable; "missing" questions can be left out.
 Kind = Literal["settings", "content", "missing"]
@@ -32,12 +33,12 @@ class Difference:
         kind: "settings" (how a task was run), "content" (a question's document, prompt or answer)
             or "missing" (a question that some models weren't asked).
         task: name of the task.
-        text: one line in words, naming task and models.
+        text: one line, naming task and models.
     """
 
     kind: Kind
     task: str
-    text: str
+    text: Note
 
     def __str__(self) -> str:
         return self.text
@@ -98,7 +99,9 @@ def _difference(
             names.append(name)
     if len(groups) > 1:
         parts = [f"{text} on {_listed(names)}" for text, names in groups.items()]
-        yield Difference(kind, task, f"{task}: {what} is {', '.join(parts)}")
+        yield Difference(
+            kind, task, note("set_otherwise", task=task, what=what, values=", ".join(parts))
+        )
 
 
 def question_differences(rates: PassRates) -> list[Difference]:
@@ -142,9 +145,14 @@ def _content_difference(task: str, column: str, rows: pd.DataFrame) -> Differenc
     changed = pd.unique(variants[variants.duplicated()])
     question = str(changed[0])
     models = sorted(pd.unique(hashed["model"][hashed["question"] == question]))
-    text = (
-        f"{task}: the {_CONTENT[column]} of {len(changed)} of {rows['question'].nunique()} "
-        f"questions differ (the first is {question!r} on {_listed(models)})"
+    text = note(
+        "other_content",
+        task=task,
+        what=_CONTENT[column],
+        changed=len(changed),
+        questions=rows["question"].nunique(),
+        first=question,
+        models=_listed(models),
     )
     return Difference("content", task, text)
 
@@ -155,9 +163,8 @@ def _missing(task: str, rates: PassRates) -> Iterable[Difference]:
     counts = np.isnan(matrix.rates).sum(axis=0)
     lacking = [f"{name} {count}" for name, count in zip(models, counts, strict=True) if count]
     if lacking:
-        text = (
-            f"{task}: of {len(matrix.questions)} questions some were not asked: {_listed(lacking)}"
-        )
+        questions = len(matrix.questions)
+        text = note("not_asked", task=task, questions=questions, lacking=_listed(lacking))
         yield Difference("missing", task, text)
 
 
@@ -174,16 +181,15 @@ def differences(rates: PassRates) -> list[Difference]:
     return kept + questions
 
 
-def clones(rates: PassRates) -> list[str]:
-    """Tasks whose samples are copies of one, a sentence each: they count as one sample."""
+def clones(rates: PassRates) -> list[Note]:
+    """Tasks whose samples are copies of one, a note each: they count as one sample."""
     found: dict[str, list[str]] = {}
     for run in rates.settings:
         for task, about in (run.get("tasks") or {}).items():
             if float(about.get("identical_share") or 0.0) >= COPIES:
                 found.setdefault(task, []).append(str(run.get("rung") or "?"))
     return [
-        f"{task}: on {_listed(list(dict.fromkeys(models)))} all samples of a question are the "
-        "same, as from one seed or a cache: they count as one sample"
+        note("copies", task=task, models=_listed(list(dict.fromkeys(models))))
         for task, models in found.items()
     ]
 

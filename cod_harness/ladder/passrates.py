@@ -16,6 +16,7 @@ import pandas as pd
 from cod_harness.errors import InputError
 from cod_harness.ladder.rate_table import WHOLE, checked
 from cod_harness.ladder.store import Settings, write_capture, write_passrates
+from cod_harness.notes import as_note
 
 Floats = npt.NDArray[np.float64]
 
@@ -122,7 +123,7 @@ class PassRates:
             n_samples (0 for an analytic rate), rate, doc_hash, prompt_hash, target_hash, filter,
             metric ("" where unknown).
         settings: what is known of the runs behind it, one mapping per run (see `store`).
-        notes: sentences on what was read and what was set aside.
+        notes: what was read and what was set aside (`notes.Note`: sentences with a code).
 
     Raises:
         InputError: the table is wrong; see `rate_table.checked`.
@@ -153,7 +154,7 @@ class PassRates:
     ) -> None:
         self.frame = frame
         self.settings = tuple(settings)
-        self.notes = tuple(notes)
+        self.notes = tuple(map(as_note, notes))
         self._whole: dict[str, _Cells] = {}
 
     def __repr__(self) -> str:

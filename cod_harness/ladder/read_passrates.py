@@ -29,6 +29,7 @@ from cod_harness.ladder.results.beside import not_covered, of_one_kind, on_rungs
 from cod_harness.ladder.results.files import ResultsFile, results_files, results_in
 from cod_harness.ladder.results.rows import checked_accuracies, holds_accuracies
 from cod_harness.ladder.store import Capture, Settings, Store, model_of, open_store
+from cod_harness.notes import Note, note
 
 CAPTURE_COLUMNS = ("model", "checkpoint", "task")
 Measured = tuple[Path, pd.DataFrame]
@@ -94,7 +95,7 @@ class Gathered:
 
     frame: pd.DataFrame | None
     settings: list[Settings]
-    notes: list[str]
+    notes: list[Note]
     results: list[ResultsFile]
 
 
@@ -107,7 +108,7 @@ def gathered(paths: Sequence[Path], ladder: Ladder | None) -> Gathered:
     stores: list[tuple[Store, pd.DataFrame]] = []
     tables: list[Measured] = []
     named = set(paths)
-    others: list[str] = []  # a folder may hold targets taken out, or other families
+    others: list[Note] = []  # a folder may hold targets taken out, or other families
     files, results = _files(paths)
     for path in files:
         store = open_store(path) if path.suffix.lower() == ".parquet" else None
@@ -146,7 +147,7 @@ def _table(path: Path) -> pd.DataFrame:
 def with_results(
     known: pd.DataFrame | None,
     settings: list[Settings],
-    notes: list[str],
+    notes: list[Note],
     files: Sequence[ResultsFile],
     ladder: Ladder | None,
     match: str | None,
@@ -249,14 +250,15 @@ def _check_models(path: Path, frame: pd.DataFrame, ladder: Ladder) -> None:
 
 
 def _known_models(
-    path: Path, frame: pd.DataFrame, ladder: Ladder, notes: list[str]
+    path: Path, frame: pd.DataFrame, ladder: Ladder, notes: list[Note]
 ) -> pd.DataFrame:
     """The rows of the ladder's models; the others are left out, and named in the notes."""
     known = frame["model"].isin({model.name for model in ladder.models})
     if known.all():
         return frame
     names = ", ".join(sorted(map(str, frame["model"][~known].unique())))
-    notes.append(f"{path}: left out: {names}: not in the ladder {ladder.path or ladder.name}")
+    where = ladder.path or ladder.name
+    notes.append(note("not_in_ladder", path=path, names=names, ladder=where))
     return frame[known].reset_index(drop=True)
 
 
@@ -285,7 +287,7 @@ def _fuller(
 
 def _newest(
     stores: Sequence[tuple[Store, pd.DataFrame]],
-) -> tuple[list[Measured], list[Settings], list[str]]:
+) -> tuple[list[Measured], list[Settings], list[Note]]:
     """The newest capture of each (model, checkpoint, task), with the settings of those.
 
     What was captured is told by the rows: a store may hold rows of tables without settings.
@@ -309,14 +311,14 @@ def _newest(
     return frames, settings, [_not_used(store, found) for store, found in stale.items()]
 
 
-def _not_used(store: Store, replaced: Sequence[Replaced[Capture, Store]]) -> str:
+def _not_used(store: Store, replaced: Sequence[Replaced[Capture, Store]]) -> Note:
     tasks = sorted({one.key[2] for one in replaced})
     models = sorted({one.key[0] for one in replaced})
     newer = sorted({one.newer.path.name for one in replaced})
-    return (
-        f"{store.path}: {', '.join(tasks)} on {', '.join(models)} not used, "
-        f"captured again, or on more questions, in {', '.join(newer)}"
-    )
+    return note(
+        "captured_again",
+        path=store.path, tasks=", ".join(tasks), models=", ".join(models), newer=", ".join(newer),
+    )  # fmt: skip
 
 
 def captures_in(frame: pd.DataFrame) -> list[Capture]:

@@ -81,7 +81,8 @@ def path(clusters: SavedClusters, tmp_path: Path) -> Path:
 def without_origin(document: Document) -> Document:
     """A document less what tells whether clusters were made or given."""
     kept = json.loads(json.dumps(document))
-    del kept["created"], kept["settings"]["clusters_from"], kept["settings"]["notes"]
+    del kept["created"], kept["settings"]["clusters_from"]
+    del kept["settings"]["notes"], kept["settings"]["note_codes"]
     for about in kept["tasks"].values():
         del about["bandwidth"]
     return kept

@@ -15,6 +15,7 @@ from cod_harness.evaluation.records.base import (
     Moment,
     Name,
     Names,
+    NoteCodes,
     Positive,
     Record,
     Versions,
@@ -104,6 +105,7 @@ class AblationSettings(Record, frozen=True, kw_only=True):
     what: Names
     allow_mismatch: bool
     notes: Names
+    note_codes: NoteCodes = ()
 
 
 class Ablation(Record, frozen=True, kw_only=True, tag_field="schema", tag="cod-ablation/1"):

@@ -15,6 +15,7 @@ from cod_harness.evaluation.records.base import (
     Moment,
     Name,
     Names,
+    NoteCodes,
     Positive,
     Record,
     Size,
@@ -147,6 +148,7 @@ class BacktestSettings(Record, frozen=True, kw_only=True):
     level: Level
     allow_mismatch: bool
     notes: Names
+    note_codes: NoteCodes = ()
     command: Command = None
 
 

@@ -14,9 +14,11 @@ import numpy as np
 from msgspec import Meta
 
 from cod_harness.engine.verdicts import Reason
+from cod_harness.notes import Note
 
 Name = Annotated[str, Meta(min_length=1)]
 Names = tuple[Name, ...]
+NoteCodes = Annotated[Names, Meta(description="The notes as fixed words, in order.")]
 Count = Annotated[int, Meta(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Level = Annotated[float, Meta(gt=0, lt=1)]
@@ -79,6 +81,12 @@ def sentences(reasons: Iterable[Reason]) -> tuple[str, ...]:
 def codes(reasons: Iterable[Reason]) -> tuple[str, ...]:
     """An engine's reasons as fixed words."""
     return tuple(reason.code for reason in reasons)
+
+
+def noted(notes: Iterable[Note]) -> dict[str, Any]:
+    """The `notes` of a record, each once, and their `note_codes`."""
+    every = tuple(dict.fromkeys(notes))
+    return {"notes": tuple(map(str, every)), "note_codes": tuple(one.code for one in every)}
 
 
 def inside(low: Any, value: Any, high: Any) -> Any:

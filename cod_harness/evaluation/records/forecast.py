@@ -17,6 +17,7 @@ from cod_harness.evaluation.records.base import (
     Moment,
     Name,
     Names,
+    NoteCodes,
     Positive,
     Record,
     Size,
@@ -282,6 +283,7 @@ class ForecastSettings(Record, frozen=True, kw_only=True):
         ),
     ] = None
     notes: Annotated[Names, Meta(description="What was left out or set aside, in sentences.")]
+    note_codes: NoteCodes = ()
     tasks: Annotated[
         dict[str, dict[str, Any]], Meta(description="How each task was run, where known.")
     ]

@@ -14,6 +14,7 @@ from cod_harness.evaluation.records.base import (
     Moment,
     Name,
     Names,
+    NoteCodes,
     Positive,
     Record,
     Size,
@@ -78,6 +79,7 @@ class PlanSettings(Record, frozen=True, kw_only=True):
         dict[str, Positive], Meta(description="Mean tokens of an answer, by task, where known.")
     ]
     notes: Names
+    note_codes: NoteCodes = ()
     command: Command = None
 
 

@@ -13,6 +13,7 @@ from cod_harness.evaluation.records.base import (
     Level,
     Moment,
     Name,
+    NoteCodes,
     Positive,
     Record,
     Size,
@@ -71,5 +72,6 @@ class Scores(Record, frozen=True, kw_only=True, tag_field="schema", tag="cod-sco
     rows: tuple[ScoreRow, ...]
     calibration: Annotated[dict[str, Calibration], Meta(description="By method.")]
     notes: tuple[Name, ...]
+    note_codes: NoteCodes = ()
     versions: Versions
     created: Moment

@@ -17,6 +17,7 @@ from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.metrics import chosen
 from cod_harness.ladder.read_passrates import CAPTURE_COLUMNS
 from cod_harness.ladder.store import Capture, Store, newest_captures, stores_in
+from cod_harness.notes import Note, note
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Neighbours:
 
     runs: Mapping[Capture, Mapping[str, Any]] = field(default_factory=dict)
     stores: Mapping[Capture, Store] = field(default_factory=dict)
-    notes: Sequence[str] = ()
+    notes: Sequence[Note] = ()
     _prompts: dict[Path, dict[Capture, dict[str, str]]] = field(default_factory=dict)
 
     def prompts(self, capture: Capture) -> dict[str, str]:
@@ -196,8 +197,8 @@ def neighbours(folder: Path, ladder: Ladder, rung: str, checkpoint: str) -> Neig
     return Neighbours(runs, others, [_not_compared(problem) for problem in unreadable])
 
 
-def _not_compared(problem: InputError) -> str:
-    return f"{problem}; this run is not compared with it"
+def _not_compared(problem: InputError) -> Note:
+    return note("not_compared", problem=problem)
 
 
 def check_settings(mine: Mapping[str, Any], others: Neighbours) -> None:
@@ -221,7 +222,7 @@ def _comparable(about: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in about.items() if key not in ("prompt_hash", "questions")}
 
 
-def check_prompts(name: str, task: Any, others: Neighbours) -> list[str]:
+def check_prompts(name: str, task: Any, others: Neighbours) -> list[Note]:
     """Refuse prompts that differ from another rung's for the same question.
 
     Called once the task has built its requests. Under several processes each checks its share.

@@ -24,6 +24,7 @@ from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.read_passrates import Gathered, captures_in, gathered, with_results
 from cod_harness.ladder.results.files import ResultsFile, results_files, results_in
+from cod_harness.notes import note
 
 
 def ingest(
@@ -80,7 +81,7 @@ def ingest(
     for reader, files in zip(readers, logs, strict=True):
         for log in reader.read(files, asked) if files else ():
             if log.capture in asked.covered:
-                asked.leave(log.path, ", its pass rates are already in a file given or found")
+                asked.put_aside(note("known_already", path=log.path))
                 continue
             model, checkpoint, task = log.capture
             frames.append(log.frame.assign(task=task, model=model, checkpoint=checkpoint))
@@ -102,7 +103,7 @@ def ingest(
     rates = PassRates(found, runs)
     differ = differences(rates)
     refuse_serious(differ, allow_mismatch, "name runs that were made alike, or say")
-    notes = asked.notes + [f"models were run differently: {one.text}" for one in differ]
+    notes = asked.notes + [note("run_differently", difference=one.text) for one in differ]
     return PassRates.of_checked(rates.frame, rates.settings, notes)
 
 

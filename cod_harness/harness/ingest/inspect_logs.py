@@ -14,6 +14,7 @@ from cod_harness.errors import InputError
 from cod_harness.harness.capture.flags import CaptureOptions
 from cod_harness.harness.ingest.readers import Asked, LogRates
 from cod_harness.harness.scoring.correctness import passed
+from cod_harness.notes import note
 
 
 class InspectReader:
@@ -35,12 +36,11 @@ class InspectReader:
         kept: list[LogRates] = asked.newest((found.capture, found) for found in read)
         for found in kept:
             if unscored[found.path]:
-                asked.notes.append(
-                    f"{found.path}: {unscored[found.path]} epochs of samples without a score"
-                )
+                epochs = unscored[found.path]
+                asked.notes.append(note("epochs_without_score", path=found.path, epochs=epochs))
         questions = sum(len(found.frame) for found in kept)
         asked.notes.append(
-            f"{len(paths)} Inspect logs found, {len(kept)} used: {questions:,} questions"
+            note("inspect_logs_read", found=len(paths), used=len(kept), questions=questions)
         )
         return kept
 

@@ -18,6 +18,7 @@ from cod_harness.harness.scoring.correctness import passed
 from cod_harness.harness.scoring.responses import occurrence_names
 from cod_harness.ladder.logs.samples_log import CutOff, NoSample, Sample, SamplesLog, filters_in
 from cod_harness.ladder.metrics import Correct, Pipeline, chosen
+from cod_harness.notes import Note, note
 
 # Responses are scored in batches: enough for several processes, not so much that it fills memory.
 _BATCH_BYTES = 16 << 20
@@ -64,7 +65,7 @@ class FileRates:
     about: dict[str, Any] = field(default_factory=dict)
     how: str = ""
     counts: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     refusal: str = ""
 
     def frame_columns(self) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def rates_of(
     names = list(dict.fromkeys([*filters_in(file.path), str(first["filter"])]))
     found = _read(file, log, first, names, options, source, advance, processes)
     if not found.counts["used"] and not found.refusal:
-        raise NoSample(f"{file.path}: holds no samples; was the run broken off?")
+        raise NoSample(file.path, "holds no samples; was the run broken off?")
     return found
 
 
@@ -231,12 +232,10 @@ class _Reader:
         self.rescorer = rescorer
         return both, reported
 
-    def by_logged_scores(self, why: InputError) -> str:
+    def by_logged_scores(self, why: InputError) -> Note:
         """What is said where responses are not scored again."""
-        return (
-            f"{self.found.file.path}: {self.logged_repeats} responses a question are logged, not "
-            f"re-scored: {why}; their one logged score is used (n_samples = 1)"
-        )
+        path = self.found.file.path
+        return note("logged_scores", path=path, repeats=self.logged_repeats, why=why)
 
     def read(self, log: SamplesLog, advance: Callable[[int], None]) -> None:
         found, path = self.found, self.found.file.path
@@ -258,13 +257,13 @@ class _Reader:
                 found.counts["used"] += 1
         except CutOff as cut:
             found.counts["cut off"] += 1
-            found.notes.append(f"{path}: line {cut.line} is cut off; the lines before it are used")
+            found.notes.append(note("cut_off", path=path, line=cut.line))
         self._flush()
         self._leave_out(log)
         if log.broken:
             found.counts["broken and left out"] = len(log.broken)
-            more = f" (and {len(log.broken) - 1} more)" if len(log.broken) > 1 else ""
-            found.notes.append(f"{log.broken[0]}{more}; the other lines are used")
+            first, lines = log.broken[0], len(log.broken)
+            found.notes.append(note("broken_lines", first=first, lines=lines))
         self._say_cut_short()
         if self.columns["rate"]:
             self._finish()
@@ -282,10 +281,7 @@ class _Reader:
         count = ((file.results.get("n-samples") or {}).get(file.task) or {}).get("effective")
         there = self.found.counts["used"] + self.found.counts["broken and left out"]
         if isinstance(count, int) and there < count:
-            self.found.notes.append(
-                f"WARNING: {file.path}: holds {there} questions, its results file tells of "
-                f"{count}: it was cut short, or edited; copy it again"
-            )
+            self.found.notes.append(note("cut_short", path=file.path, there=there, told=count))
 
     def _take(self, number: int, size: int, sample: Sample) -> None:
         """Take a sample in. Raises _NoScore, before anything is kept, where it holds no score."""
@@ -409,9 +405,12 @@ class _Reader:
         )
         if self.compared > self.agreeing and not pooled:
             found.notes.append(
-                f"WARNING: {file.path}: the first response's score is the logged one on only "
-                f"{self.agreeing} of {self.compared} questions: the task is defined otherwise in "
-                "this lm_eval than in the one that ran it"
+                note(
+                    "other_definition",
+                    path=file.path,
+                    agreeing=self.agreeing,
+                    compared=self.compared,
+                )
             )
         results = file.results
         found.about = {

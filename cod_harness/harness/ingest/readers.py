@@ -19,6 +19,7 @@ from cod_harness.harness.ingest.rescoring import TaskSource
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.newest import newest
 from cod_harness.ladder.store import Capture, Settings
+from cod_harness.notes import Note, note
 from cod_harness.registry import Registry
 
 
@@ -46,8 +47,8 @@ class Asked:
     """What a reader is told, and where it says what it noticed.
 
     covered: what has been captured, or stands in a table given. source: where definitions of tasks
-    come from. processes: at most so many; None for all cores. notes: sentences for the user.
-    set_aside: those of them that say why a log was not used.
+    come from. processes: at most so many; None for all cores. notes: what was noticed; a plain
+    sentence will do. set_aside: those of them that say why a log was not used.
     """
 
     ladder: Ladder
@@ -55,8 +56,8 @@ class Asked:
     source: TaskSource = field(default_factory=TaskSource)
     covered: set[Capture] = field(default_factory=set)
     processes: int | None = None
-    notes: list[str] = field(default_factory=list)
-    set_aside: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    set_aside: list[Note] = field(default_factory=list)
 
     def entry(self, *names: str) -> tuple[str, str]:
         """Model and checkpoint of the ladder that a log's model is, by what it may be called.
@@ -74,15 +75,18 @@ class Asked:
 
     def leave(self, path: Path, why: str) -> None:
         """Say that a log is not used. why: begins with `: ` or `, `."""
-        note = f"{path}: not used{why}"
-        self.notes.append(note)
-        self.set_aside.append(note)
+        self.put_aside(note("not_used", path=path, why=why))
+
+    def put_aside(self, why: Note) -> None:
+        """Say by a note why a log is not used."""
+        self.notes.append(why)
+        self.set_aside.append(why)
 
     def newest(self, found: Iterable[tuple[Capture, Any]]) -> list[Any]:
         """The newest of each capture, of things with `path` and `date`; the others are left."""
         kept, replaced = newest(found, date=lambda one: one.date)
         for one in replaced:
-            self.leave(one.stale.path, f", {one.newer.path.name} is newer")
+            self.put_aside(note("older_log", path=one.stale.path, newer=one.newer.path.name))
         return list(kept.values())
 
 

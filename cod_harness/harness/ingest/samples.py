@@ -23,6 +23,7 @@ from cod_harness.ladder.groups import pooled_groups
 from cod_harness.ladder.logs.results_file import read_results_file
 from cod_harness.ladder.logs.samples_log import NoSample, task_and_date
 from cod_harness.ladder.store import Capture
+from cod_harness.notes import Note, note
 
 
 class SamplesReader:
@@ -37,7 +38,7 @@ class SamplesReader:
             try:
                 return rates_of(file, asked.options, asked.source, advance, share)
             except NoSample as problem:  # one broken file must not cost the others
-                return FileRates(file, refusal=str(problem).removeprefix(f"{file.path}: "))
+                return FileRates(file, refusal=problem.what)
 
         read = all_rates(_newest(paths, asked), work, asked.processes)
         for found in read:
@@ -59,7 +60,7 @@ class SamplesReader:
             asked.notes += _account(paths, read)
 
 
-def _account(files: Sequence[Path], read: Sequence[FileRates]) -> list[str]:
+def _account(files: Sequence[Path], read: Sequence[FileRates]) -> list[Note]:
     """What was read, used and set aside, and where the rates come from."""
     used = [found for found in read if not found.refusal]
     counts: Counter[str] = Counter()
@@ -67,17 +68,23 @@ def _account(files: Sequence[Path], read: Sequence[FileRates]) -> list[str]:
         counts += found.counts
     total = sum(found.file.path.stat().st_size for found in read)
     size = f"{total / 1e6:,.1f} MB" if total >= 1e6 else f"{total / 1e3:,.0f} kB"
-    parts = [f"{count:,} {what}" for what, count in counts.items() if what != "used"]
     lines = [
-        f"{len(files)} samples files found, {len(read)} read ({size}), {len(used)} "
-        f"used: {counts['used']:,} questions" + "".join(f", {part}" for part in parts)
+        note(
+            "logs_read",
+            found=len(files),
+            read=len(read),
+            size=size,
+            used=len(used),
+            questions=counts["used"],
+            aside={what: count for what, count in counts.items() if what != "used"},
+        )
     ]
     ways: dict[str, list[str]] = {}
     for found in used:
         ways.setdefault(found.how, []).append(f"{found.file.task} on {found.file.model}")
     for how, names in ways.items():
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-        lines.append(f"{how}: {', '.join(names[:4])}{more}")
+        lines.append(note("rates_from", how=how, names=", ".join(names[:4]) + more))
     return lines
 
 
@@ -90,7 +97,7 @@ def _newest(files: Sequence[Path], asked: Asked) -> list[SampleFile]:
             continue
         key = (found.model, found.checkpoint, found.task)
         if key in asked.covered:
-            asked.leave(path, ", its pass rates are already in a file given or found")
+            asked.put_aside(note("known_already", path=path))
             continue
         wanted.append((key, found))
     return asked.newest(wanted)
@@ -100,10 +107,7 @@ def _identified(path: Path, asked: Asked) -> SampleFile | None:
     """Task, date and ladder entry of a samples file; None (with a note) for another model's."""
     name = task_and_date(path)
     if name is None:
-        asked.leave(
-            path,
-            ": not named samples_TASK_DATE.jsonl as the harness names its files; rename it",
-        )
+        asked.put_aside(note("misnamed_log", path=path))
         return None
     task, date = name
     results = _results(path, date, asked.notes)
@@ -129,7 +133,7 @@ def _names(model_args: Any, folder: str) -> list[str]:
     return [*model_names(model_args), f"pretrained={folder.replace('__', '/')}", folder]
 
 
-def _results(path: Path, date: str, notes: list[str]) -> dict[str, Any]:
+def _results(path: Path, date: str, notes: list[Note]) -> dict[str, Any]:
     """The results file of the same run; its settings go unchecked without it."""
     beside = path.parent / f"results_{date}.json"
     problem = "is missing"
@@ -138,7 +142,7 @@ def _results(path: Path, date: str, notes: list[str]) -> dict[str, Any]:
             return read_results_file(beside)
         except InputError as refusal:
             problem = str(refusal)
-    text = f"{beside}: {problem}: version, shots and settings of that run are not checked"
-    if text not in notes:
-        notes.append(text)
+    unknown = note("settings_unknown", path=beside, problem=problem)
+    if unknown not in notes:
+        notes.append(unknown)
     return {}

@@ -23,7 +23,14 @@ Sample = dict[str, Any]
 
 
 class NoSample(InputError):
-    """A file that is no log of samples, or has a line that is none; names file and line."""
+    """A file that is no log of samples, or has a line that is none: path, and what is wrong."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(path, what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return " ".join(f"{self.args[0]}: {self.what}".splitlines())
 
 
 class CutOff(Exception):
@@ -71,7 +78,7 @@ class SamplesLog:
                     break
                 except NoSample as problem:
                     broken = broken or problem
-        raise broken or NoSample(f"{self.path}: holds no samples; was the run broken off?")
+        raise broken or NoSample(self.path, "holds no samples; was the run broken off?")
 
     def samples(
         self, filter_name: str | None, advance: Callable[[int], None] = lambda _: None
@@ -109,7 +116,7 @@ def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
             for number, line in enumerate(stream, 1):
                 yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
     except OSError as error:
-        raise NoSample(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise NoSample(path, f"cannot be read: {error.strerror or error}") from None
 
 
 def _filter_of(line: bytes) -> str | None:
@@ -143,7 +150,7 @@ def _sample(path: Path, number: int, line: bytes) -> Sample:
                 problem = (
                     f"it has no {', '.join(missing)}" if missing else f"its {odd[0]} is no name"
                 )
-    raise NoSample(f"{path}: line {number}: not a logged sample ({problem}); was it edited?")
+    raise NoSample(path, f"line {number}: not a logged sample ({problem}); was it edited?")
 
 
 def _is_name(value: Any) -> bool:

@@ -20,6 +20,7 @@ from cod_harness.ladder.results.files import ResultsFile, is_number, results_fil
 from cod_harness.ladder.results.matching import Whose, matched
 from cod_harness.ladder.results.rows import MOST, accuracy_rows, questions_behind
 from cod_harness.ladder.store import Settings
+from cod_harness.notes import Note, note
 
 Choices = Mapping[str, tuple[str, str]]
 """Task, in which `*` stands for anything -> (filter, metric) that counts."""
@@ -63,7 +64,7 @@ class Accuracies:
 
     frame: pd.DataFrame
     runs: list[Settings]
-    notes: list[str]
+    notes: list[Note]
     groups: Mapping[str, Sequence[str]]
 
 
@@ -119,7 +120,7 @@ def _of_the_ladder(ladder: Ladder) -> Iterator[tuple[str, ResultsFile]]:
 
 def _last_checkpoints(
     whose: Mapping[ResultsFile, Whose],
-) -> tuple[dict[ResultsFile, Whose], list[str]]:
+) -> tuple[dict[ResultsFile, Whose], list[Note]]:
     """Without the earlier checkpoints of entries that do not say which they mean.
 
     Runs of different numbers of few-shot examples are looked at apart: a model's checkpoints may
@@ -143,10 +144,7 @@ def _last_checkpoints(
         return kept_files, []
     same = set(last.values())
     which = f"{same.pop()} of each" if len(same) == 1 else _listed(last)
-    return kept_files, [
-        f"of several checkpoints of a model the last counts ({which}); {len(stale)} results files "
-        "of earlier ones not used"
-    ]
+    return kept_files, [note("last_checkpoint", which=which, files=len(stale))]
 
 
 def _listed(pairs: Mapping[str, str]) -> str:
@@ -242,15 +240,12 @@ def _groups(one: ResultsFile) -> dict[str, Sequence[str]]:
     return {str(name): tasks for name, tasks in found.items() if isinstance(tasks, list) and tasks}
 
 
-def _no_accuracy(unused: Mapping[str, str]) -> list[str]:
+def _no_accuracy(unused: Mapping[str, str]) -> list[Note]:
     """Notes on tasks without an accuracy, those of the same metrics together."""
     alike: dict[str, list[str]] = {}
     for task, why in sorted(unused.items()):
         alike.setdefault(why, []).append(task)
-    return [
-        f"left out, no accuracy in the results: {_few(tasks)} ({why})"
-        for why, tasks in alike.items()
-    ]
+    return [note("no_accuracy", tasks=_few(tasks), scores=why) for why, tasks in alike.items()]
 
 
 def _few(names: Sequence[str]) -> str:
@@ -258,7 +253,7 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def _newest(values: Sequence[Aggregate]) -> tuple[list[Aggregate], list[str]]:
+def _newest(values: Sequence[Aggregate]) -> tuple[list[Aggregate], list[Note]]:
     kept, replaced = newest(
         (((one.task, one.shots, one.whose), one) for one in values),
         date=lambda one: (not one.file.limited, one.file.date, str(one.file.path)),
@@ -274,11 +269,12 @@ def _newest(values: Sequence[Aggregate]) -> tuple[list[Aggregate], list[str]]:
             why = "counts, of the same day" if old.date else "counts, neither says when it was made"
         else:
             why = "is newer"
-        notes.append(f"{old.path}: {_few(sorted(tasks))} not used: {new.path} {why}")
+        few = _few(sorted(tasks))
+        notes.append(note("replaced_results", path=old.path, tasks=few, newer=new.path, why=why))
     return list(kept.values()), notes
 
 
-def _by_shots(values: Sequence[Aggregate]) -> tuple[list[Aggregate], list[str]]:
+def _by_shots(values: Sequence[Aggregate]) -> tuple[list[Aggregate], list[Note]]:
     """Tasks that models were asked in several ways, as tasks of their own.
 
     A way in which few models were asked is left out; where no model was asked in two ways they
@@ -294,7 +290,7 @@ def _by_shots(values: Sequence[Aggregate]) -> tuple[list[Aggregate], list[str]]:
         if len(mine) > 1:
             twice.add(one.task)
     kept: list[Aggregate] = []
-    rare: dict[str, list[str]] = {}
+    rare: dict[int | None, list[str]] = {}
     for one in values:
         count = ways[one.task]
         if one.task not in twice:
@@ -302,21 +298,18 @@ def _by_shots(values: Sequence[Aggregate]) -> tuple[list[Aggregate], list[str]]:
             continue
         often = [shots for shots, number in count.items() if 2 * number >= max(count.values())]
         if one.shots not in often:
-            rare.setdefault(f"{one.shots}-shot", []).append(one.task)
+            rare.setdefault(one.shots, []).append(one.task)
         elif len(often) == 1:
             kept.append(one)
         else:
             kept.append(replace(one, task=f"{one.task}@{one.shots}-shot"))
     notes = [
-        f"left out, {way} results of few models: {_few(sorted(set(tasks)))}"
-        for way, tasks in rare.items()
+        note("few_models", shots=shots, tasks=_few(sorted(set(tasks))))
+        for shots, tasks in rare.items()
     ]
     named = sorted({one.task for one in kept} - set(ways))
     if named:
-        notes.append(
-            "models were asked with several numbers of few-shot examples: these are tasks of their "
-            f"own, as {named[0]}"
-        )
+        notes.append(note("tasks_by_shots", first=named[0]))
     return kept, notes
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.rate_table import WHOLE
+from cod_harness.notes import Note, note
 
 _SHOWN = 6
 
@@ -33,7 +34,7 @@ def not_covered(
     return rows[kept].reset_index(drop=True)
 
 
-def on_rungs(frame: pd.DataFrame, ladder: Ladder) -> tuple[pd.DataFrame, list[str]]:
+def on_rungs(frame: pd.DataFrame, ladder: Ladder) -> tuple[pd.DataFrame, list[Note]]:
     """The table without tasks of which a target's or an anchor's accuracy is all that is known."""
     rungs = {model.name for model in ladder.rungs}
     useful = set(frame["task"][(frame["question"] != WHOLE) | frame["model"].isin(rungs)])
@@ -41,10 +42,10 @@ def on_rungs(frame: pd.DataFrame, ladder: Ladder) -> tuple[pd.DataFrame, list[st
     if not others or not useful:
         return frame, []
     kept = frame[frame["task"].isin(useful)].reset_index(drop=True)
-    return kept, [f"left out, results of no rung: {_listed(others)}"]
+    return kept, [note("no_rung", tasks=_listed(others))]
 
 
-def of_one_kind(frame: pd.DataFrame, ladder: Ladder | None) -> tuple[pd.DataFrame, list[str]]:
+def of_one_kind(frame: pd.DataFrame, ladder: Ladder | None) -> tuple[pd.DataFrame, list[Note]]:
     """The table with each task measured in one way on all rungs, and notes on what that takes.
 
     Where a rung is known by its accuracy alone, the questions of the others are averaged: nothing
@@ -58,7 +59,7 @@ def of_one_kind(frame: pd.DataFrame, ladder: Ladder | None) -> tuple[pd.DataFram
         return frame, []
     roles = {model.name: model.role for model in ladder.models} if ladder else {}
     averaged: list[str] = []
-    notes: list[str] = []
+    notes: list[Note] = []
     parts = [frame[~frame["task"].isin(tasks)]]
     for task in sorted(tasks):
         mine = frame["task"] == task
@@ -66,10 +67,7 @@ def of_one_kind(frame: pd.DataFrame, ladder: Ladder | None) -> tuple[pd.DataFram
         if (asked["n_samples"] == 0).any():
             parts.append(asked)
             names = _listed(alone["model"])
-            notes.append(
-                f"{task}: accuracies of {names} left out: the other models' rates are mean "
-                "probabilities of the right option"
-            )
+            notes.append(note("probabilities", task=task, names=names))
             continue
         role = alone["model"].map(lambda name: roles.get(name, "rung"))
         if (role == "rung").any():
@@ -78,13 +76,10 @@ def of_one_kind(frame: pd.DataFrame, ladder: Ladder | None) -> tuple[pd.DataFram
             continue
         if (role == "anchor").any():
             names = _listed(alone["model"][role == "anchor"])
-            notes.append(f"{task}: anchors left out, no questions: {names}")
+            notes.append(note("anchors_without_questions", task=task, names=names))
         parts += [asked, alone[role == "target"]]
     if averaged:
-        notes.append(
-            f"{_listed(averaged)}: of some rungs only the accuracy is known, so the others' "
-            "questions are averaged, and nothing is clustered"
-        )
+        notes.append(note("averaged", tasks=_listed(averaged)))
     return pd.concat(parts, ignore_index=True), notes
 
 

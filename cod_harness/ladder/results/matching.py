@@ -17,6 +17,7 @@ from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.model_args import argument
 from cod_harness.ladder.results.files import ResultsFile
+from cod_harness.notes import Note, note
 
 RUNG = "{rung}"
 _SHOWN = 4
@@ -49,7 +50,7 @@ class _Found:
 
 def matched(
     files: Sequence[ResultsFile], ladder: Ladder, pattern: str | None = None
-) -> tuple[dict[ResultsFile, Whose], list[str]]:
+) -> tuple[dict[ResultsFile, Whose], list[Note]]:
     """The ladder entry of each file, of those that have one, and notes on the others.
 
     Args:
@@ -71,14 +72,11 @@ def matched(
     return found, _left_out(others, ladder) if others else []
 
 
-def _left_out(others: Sequence[ResultsFile], ladder: Ladder) -> list[str]:
+def _left_out(others: Sequence[ResultsFile], ladder: Ladder) -> list[Note]:
     names = list(dict.fromkeys(one.names[0] if one.names else str(one.path) for one in others))
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    count = f"{len(others)} results file{'s' * (len(others) != 1)}"
-    return [
-        f"{count} left out, of no model of {ladder.path or ladder.name}: "
-        f"{', '.join(names[:_SHOWN])}{more}"
-    ]
+    shown, where = ", ".join(names[:_SHOWN]) + more, ladder.path or ladder.name
+    return [note("no_model_of_ladder", files=len(others), ladder=where, names=shown)]
 
 
 def _by_pattern(
