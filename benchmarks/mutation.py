@@ -57,6 +57,14 @@ TESTS: dict[str, list[str]] = {
     "engine/baselines/losses": ["baseline_scales"],
     "engine/baselines/laws": ["baseline_laws", "baselines"],
     "engine/meanshift/": ["meanshift", "clustering"],
+    "ladder/foreign_table": ["foreign_table", "passrates"],
+    "ladder/logs/results_file": ["results", "damage"],
+    "ladder/metrics": ["metrics", "results"],
+    "ladder/model_args": ["model_args", "manifest", "results"],
+    "ladder/rate_table": ["rate_table", "passrates", "results"],
+    "ladder/read_ladder": ["manifest"],
+    "ladder/read_passrates": ["passrates", "results", "damage", "newest"],
+    "ladder/results/": ["results"],
 }
 
 HEAVY = """

@@ -9,6 +9,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 # In a child's environment: the process it belongs to.
 PARENT = "COD_PARENT"
@@ -24,6 +28,19 @@ def end_with_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it ended before we asked
             os._exit(1)
+
+
+def pool(processes: int, how: Literal["fork", "spawn"]) -> ProcessPoolExecutor:
+    """Processes to share work among, which end with this one.
+
+    how: "fork", which hands on all that is here, or "spawn", which starts afresh and takes what
+    pickles alone: a fork of a process with threads can hang.
+    """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    context = multiprocessing.get_context(how)
+    return ProcessPoolExecutor(processes, context, end_with_parent, (os.getpid(),))
 
 
 def end_with_parent_named() -> None:

@@ -76,3 +76,15 @@ def test_every_folder_can_be_overlooked() -> None:
     for folder in (PACKAGE, *(path for path in PACKAGE.rglob("*") if path.is_dir())):
         files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
         assert len(files) <= MOST_FILES, f"{folder} holds {len(files)} files"
+
+
+def test_processes_are_started_and_cores_counted_in_one_place() -> None:
+    sources = {
+        path.relative_to(PACKAGE).as_posix(): path.read_text() for path in PACKAGE.rglob("*.py")
+    }
+    for word, place in (
+        ("ProcessPoolExecutor(", "parent.py"),
+        ("sched_getaffinity(", "cores.py"),
+        ("cpu_count(", "cores.py"),
+    ):
+        assert [path for path, text in sources.items() if word in text] == [place], word

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,7 +40,7 @@ from cod_harness.evaluation.rolling import Hidden, Origin, rolling_origins
 from cod_harness.evaluation.siblings import origins_beside_each_other
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
-from cod_harness.parent import end_with_parent
+from cod_harness.parent import pool
 
 if TYPE_CHECKING:
     from cod_harness.engine import Forecast
@@ -173,10 +170,8 @@ def _forecasts(
             progress(done, len(jobs))
             yield result
         return
-    # Started afresh: a fork of a process with threads can hang.
-    context, parent = get_context("spawn"), (os.getpid(),)
-    with ProcessPoolExecutor(processes, context, end_with_parent, parent) as pool:
-        for done, result in enumerate(pool.map(_done, jobs), start=1):
+    with pool(processes, "spawn") as workers:  # a notebook, for one, has threads
+        for done, result in enumerate(workers.map(_done, jobs), start=1):
             progress(done, len(jobs))
             yield result
 

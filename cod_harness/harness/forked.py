@@ -7,13 +7,12 @@ processes and not threads, since some scorers set alarms, which only a main thre
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
-from cod_harness.parent import end_with_parent
+from cod_harness.parent import pool
 
 Result = TypeVar("Result")
 
@@ -55,12 +54,10 @@ def forked(
     global _inherited
     # Put back in the end: a process of ours may fork again for a part of its work.
     before, _inherited = _inherited, work
-    context = multiprocessing.get_context("fork")
-    parent = (os.getpid(),)
-    pool = ProcessPoolExecutor(processes, context, initializer=end_with_parent, initargs=parent)
+    workers = pool(processes, "fork")
     waited = 0.0
     try:
-        futures = {pool.submit(_chunk_done, chunk): chunk for chunk in chunks}
+        futures = {workers.submit(_chunk_done, chunk): chunk for chunk in chunks}
         while futures:
             finished, _ = wait(futures, every or silence, return_when=FIRST_COMPLETED)
             waited = 0.0 if finished else waited + (every or silence or 0.0)
@@ -70,13 +67,13 @@ def forked(
                 yield from zip(futures.pop(future), future.result(), strict=True)
             tick()
     except (BrokenProcessPool, OSError) as error:
-        for process in list((pool._processes or {}).values()):
+        for process in list((workers._processes or {}).values()):
             process.terminate()
         if isinstance(error, BrokenProcessPool):
             raise ProcessEnded(str(error)) from error
         raise
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        workers.shutdown(wait=False, cancel_futures=True)
         _inherited = before
 
 
