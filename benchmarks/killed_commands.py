@@ -3,9 +3,14 @@
     python benchmarks/killed_commands.py [--kills 40] [--commands ladder ingest demo forecast]
 
 Each is begun in a folder of its own and killed (-9) at a random moment of the time that it takes
-undisturbed; then again, and so on, ten kills to a folder. After each kill every finished file is
-looked at: it must still be what it was, and every file of ours must be whole. After the last of a
-folder the command is run to its end, and must come to it.
+undisturbed; then again, and so on, until it has come to its end or ten kills were made in a folder.
+After each kill every finished file is looked at: it must still be what it was, and every file of
+ours must be whole; and nothing that the command started may run five seconds later. After the last
+kill of a folder the command is run to its end, and must come to it.
+
+`ladder` and `demo` are the commands themselves on the four smallest rungs of the shipped ladder,
+the fifth as target, one checkpoint each, two tasks and few samples: what is killed is the same, and
+a run takes half a minute instead of several.
 """
 
 from __future__ import annotations
@@ -24,6 +29,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
+
 from cod_harness.cli.demo import LADDER
 from cod_harness.errors import InputError
 from cod_harness.ladder.store import read_store
@@ -31,7 +38,18 @@ from cod_harness.task_folder import task_folder
 
 COMMAND = [sys.executable, "-m", "cod_harness"]
 ROUND = 10  # kills in one folder
-TASK = "demo_gsm8k"
+TASKS = "demo_gsm8k,demo_bbh"
+RUNGS = 4
+MARK = "COD_KILLED"  # in the environment of all that a command starts: its folder
+GRACE = 5.0  # seconds in which what a killed command started has to end
+# `demo` with a ladder, tasks and samples of ours.
+DEMO = """
+import sys
+from pathlib import Path
+from cod_harness.cli import demo, main
+demo.LADDER, demo.GROUP, demo.REPEATS = Path(sys.argv.pop(1)), sys.argv.pop(1), 4
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 @dataclass
@@ -44,31 +62,48 @@ class Counted:
     broken: list[str] = field(default_factory=list)
     unfinished: int = 0
     left: int = 0
+    running: int = 0
     seconds: float = 0.0
 
     def row(self) -> str:
         """A line of the table."""
         return (
             f"| `{self.command}` | {self.kills} | {len(self.lost)} | {len(self.broken)} | "
-            f"{self.unfinished} | {self.left} |"
+            f"{self.unfinished} | {self.left} | {self.running} |"
         )
+
+
+def small_ladder(folder: Path) -> Path:
+    """The beginning of the shipped ladder, one checkpoint a rung, and the next as its target."""
+    content = yaml.safe_load(LADDER.read_text("utf-8"))
+    models = content["rungs"][: RUNGS + 1]
+    for model in models:
+        del model["checkpoints"]
+        model["model_args"] = model["model_args"].replace("=", f"={LADDER.parent}/")
+    path = folder / "ladder.yaml"
+    content |= {"rungs": models[:RUNGS], "targets": models[RUNGS:]}
+    path.write_text(yaml.safe_dump(content), "utf-8")
+    return path
 
 
 def words_of(command: str, folder: Path, shared: Path) -> list[str]:
     """A command line that writes into the folder. shared: what was measured before."""
-    ladder = ["--ladder", str(LADDER)]
+    small = shared / "ladder.yaml"
     if command == "forecast":
         out = folder / "out"
         if not out.exists():
-            shutil.copytree(shared, out, ignore=shutil.ignore_patterns("cod_forecast*", "cod_rep*"))
-        return ["forecast", str(out), *ladder]
+            leave = shutil.ignore_patterns("cod_forecast*", "cod_rep*")
+            shutil.copytree(shared / "out", out, ignore=leave)
+        return [*COMMAND, "forecast", str(out), "--ladder", str(small)]
     if command == "ingest":
-        return ["ingest", str(shared), *ladder, "-o", str(folder / "rates.parquet")]
+        words = ["ingest", str(shared / "out"), "--ladder", str(small)]
+        return [*COMMAND, *words, "-o", str(folder / "rates.parquet")]
     if command == "demo":
-        return ["demo", "--output_path", str(folder / "out")]
-    words = ["ladder", str(LADDER), "--tasks", TASK, "--output_path", str(folder / "out")]
+        words = ["demo", "--output_path", str(folder / "out")]
+        return [sys.executable, "-c", DEMO, str(small), TASKS, *words]
+    words = ["ladder", str(small), "--tasks", TASKS, "--output_path", str(folder / "out")]
     words += ["--limit", "40", "--include_path", str(task_folder()), "--cod-include-only"]
-    return [*words, "--cod-repeats", "4", "--log_samples", "--jobs", "2"]
+    return [*COMMAND, *words, "--cod-repeats", "4", "--log_samples", "--jobs", "2"]
 
 
 def finished(folder: Path) -> dict[Path, bytes]:
@@ -93,19 +128,34 @@ def broken(files: Sequence[Path]) -> list[str]:
     return found
 
 
-def run(words: Sequence[str], after: float | None) -> int:
-    """Run to the end, or kill the whole session after some seconds; the exit status."""
+def run(words: Sequence[str], after: float | None, folder: Path | None = None) -> int:
+    """Run to the end, or kill it after some seconds; the exit status. folder: marks its children"""
     process = subprocess.Popen(
-        [*COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        env=os.environ | {MARK: str(folder)},
     )  # fmt: skip
     try:
         return process.wait(after)
     except subprocess.TimeoutExpired:
-        process.send_signal(
-            signal.SIGKILL
-        )  # the command alone: its children must end by themselves
+        process.kill()  # the command alone: its children must end by themselves
         return process.wait()
+
+
+def still_running(folder: Path) -> bool:
+    """Whether anything that was started for the folder runs on."""
+    end = time.monotonic() + GRACE
+    while any(_marked(number, folder) for number in os.listdir("/proc") if number.isdecimal()):
+        if time.monotonic() > end:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _marked(process: str, folder: Path) -> bool:
+    try:
+        return f"{MARK}={folder}\0".encode() in Path("/proc", process, "environ").read_bytes()
+    except OSError:  # it has ended
+        return False
 
 
 def tried(command: str, kills: int, chance: random.Random, shared: Path, work: Path) -> Counted:
@@ -123,13 +173,17 @@ def tried(command: str, kills: int, chance: random.Random, shared: Path, work: P
         number += 1
         for _ in range(min(ROUND, kills - count.kills)):
             before = finished(folder)
-            status = run(words_of(command, folder, shared), chance.uniform(0, count.seconds))
+            moment = chance.uniform(0, count.seconds)
+            status = run(words_of(command, folder, shared), moment, folder)
             count.kills += status == -signal.SIGKILL
+            count.running += still_running(folder)
+            print(f"{command}: {status} after {moment:.1f} s", file=sys.stderr, flush=True)
             after = finished(folder)
             count.lost += [str(path) for path, data in before.items() if after.get(path) != data]
             count.broken += broken(list(after))
-            if status == 0 and command == "ingest":
-                (folder / "rates.parquet").unlink()
+            if status == 0:
+                break
+        (folder / "rates.parquet").unlink(missing_ok=True)
         count.unfinished += run(words_of(command, folder, shared), None) != 0
         count.left += len([path for path in folder.rglob(".cod_*.tmp")])
     return count
@@ -143,16 +197,18 @@ def main() -> None:
     asked = parser.parse_args()
     os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     print(
-        "| command | kills | files lost or changed | files not whole | not finished after | left |"
+        "| command | kills | files lost or changed | files not whole | not finished after | left | "
+        f"running {GRACE:.0f} s after |"
     )
-    print("|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         work, chance = Path(name), random.Random(16)
         made = work / "made"
         made.mkdir()
-        assert run(words_of("ladder", made, work), None) == 0
+        small_ladder(made)
+        assert run(words_of("ladder", made, made), None) == 0
         for command in asked.commands:
-            found = tried(command, asked.kills, chance, made / "out", work)
+            found = tried(command, asked.kills, chance, made, work)
             print(found.row(), flush=True)
             for text in [*found.lost, *found.broken]:
                 print(f"    {text}", file=sys.stderr)

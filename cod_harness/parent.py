@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -76,6 +77,32 @@ def ended_like_interrupted() -> Iterator[None]:
     finally:
         for number in changed:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put off Ctrl-C and the other signals that end a command until the block is through.
+
+    For compiled code that calls back into Python: an exception that a signal raises there has been
+    seen to crash the interpreter (msgspec 0.22, while it first looks at a type). Keep it short.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no signal is handled here
+        yield
+        return
+    came: list[int] = []
+    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    before = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in numbers
+        if number is not None and callable(signal.getsignal(number))
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def _raise(number: int, _: FrameType | None) -> None:

@@ -18,6 +18,7 @@ from cod_harness.evaluation.records.base import Record, schema_name
 from cod_harness.evaluation.records.forecast import Forecasts
 from cod_harness.evaluation.records.plan import Plan
 from cod_harness.ladder.files import newest_of
+from cod_harness.parent import uninterrupted
 
 _WRITTEN_BY: dict[type[Record], str] = {
     Forecasts: "cod-harness forecast",
@@ -67,7 +68,8 @@ def read_document(path: str | os.PathLike[str], kind: type[Record] | None = None
             f"by {wanted}"
         )
     try:
-        return Read(msgspec.convert(content, by_name[name]), content)
+        with uninterrupted():
+            return Read(msgspec.convert(content, by_name[name]), content)
     except (msgspec.ValidationError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}: {error}; write the file again") from None
 
@@ -101,7 +103,8 @@ def found(path: str | os.PathLike[str]) -> Path:
 def _about(path: Path) -> str:
     """Ladder and targets of a forecast; empty where the file cannot be read as one."""
     try:
-        about = msgspec.json.decode(path.read_bytes(), type=_About)
+        with uninterrupted():
+            about = msgspec.json.decode(path.read_bytes(), type=_About)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
     return f"{about.ladder.name}: {targets_of(about)}"

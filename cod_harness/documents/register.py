@@ -36,6 +36,7 @@ from cod_harness.evaluation.records.base import (
 )
 from cod_harness.evaluation.records.forecast import Forecasts
 from cod_harness.evaluation.records.score import ScoreRow
+from cod_harness.parent import uninterrupted
 
 SCHEMA = "cod-register/1"
 DEFAULT_REGISTER = "cod_register.jsonl"
@@ -264,7 +265,8 @@ def _body(where: str, content: dict[str, Any]) -> Body:
     """What an entry says."""
     said = {key: value for key, value in content.items() if key not in (*_HEAD, *_TAIL)}
     try:
-        body = msgspec.convert(said, _BODIES[content["kind"]])
+        with uninterrupted():
+            body = msgspec.convert(said, _BODIES[content["kind"]])
     except (KeyError, TypeError, OverflowError, msgspec.ValidationError) as error:
         raise InputError(
             f"{where} is of no kind known here ({content['kind']}: {error}); read it with the "

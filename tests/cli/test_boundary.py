@@ -14,7 +14,7 @@ import pytest
 import cod_harness.cli as cli
 from cod_harness.errors import InputError
 from cod_harness.harness.campaign.jobs import COMMAND
-from cod_harness.parent import PARENT
+from cod_harness.parent import PARENT, Ended, ended_like_interrupted, uninterrupted
 
 
 def _raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,3 +193,38 @@ def test_terminated_like_interrupted(tmp_path: Path) -> None:
     process.terminate()
     assert process.wait(10) == 128 + signal.SIGTERM
     assert process.stderr.read().strip() == "cod-harness: stopped"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_compiled_code(number: int) -> None:
+    """An exception in a call back from compiled code can crash the interpreter."""
+    through = False
+
+    def work() -> None:
+        nonlocal through
+        with ended_like_interrupted(), uninterrupted():
+            signal.raise_signal(number)
+            through = True
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt) as stop:
+        work()
+    signal.signal(signal.SIGINT, before)
+    assert through
+    assert isinstance(stop.value, Ended) == (number == signal.SIGTERM)
+
+
+def test_documents_are_read_uninterrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    through = []
+
+    def convert(*_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        through.append(True)
+
+    monkeypatch.setattr("msgspec.convert", convert)
+    path = tmp_path / "f.json"
+    path.write_text('{"schema": "cod-forecast/1"}')
+    assert cli.main(["report", str(path), "--markdown", "-"]) == 128 + signal.SIGTERM
+    assert through and capsys.readouterr().err.strip() == "cod-harness: stopped"

@@ -16,6 +16,7 @@ import random
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -329,6 +330,123 @@ def samples_log(chance: random.Random, folder: Path) -> Words:
     return ["ingest", str(folder / "runs"), "--ladder", str(ladder_file(folder)), "-o", out]
 
 
+def inspect_log(chance: random.Random, folder: Path) -> Words:
+    """Logs of Inspect: bytes flipped, values changed in what the archive holds, parts left out."""
+    logs = folder / "logs"
+    logs.mkdir()
+    path = logs / "2026-01-01T00-00-00_t_1.eval"
+    if chance.random() < 0.3:
+        path.write_bytes(flipped(_inspect(1), chance))
+    else:
+        with zipfile.ZipFile(io.BytesIO(_inspect(1))) as good:
+            parts = {name: good.read(name) for name in good.namelist()}
+        # What `ingest` looks at, most of the time.
+        looked_at = [name for name in parts if name in ("header.json", "summaries.json")]
+        name = chance.choice(looked_at if chance.random() < 0.9 else list(parts))
+        if chance.random() < 0.1:
+            del parts[name]
+        else:
+            parts[name] = broken_json(json.loads(parts[name]), chance)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+            for name, data in parts.items():
+                made.writestr(name, data)
+    if chance.random() < 0.7:  # a good one beside it, which must not be lost
+        (logs / "2026-01-01T00-00-00_t_0.eval").write_bytes(_inspect(0))
+    out = str(folder / "new.parquet")
+    given = chance.choice((logs, logs, path))
+    return ["ingest", str(given), "--ladder", str(ladder_file(folder)), "-o", out]
+
+
+@cache
+def _inspect(model: int) -> bytes:
+    """A log that Inspect wrote, of a rung's two answers to each question."""
+    import inspect_ai
+    from inspect_ai.dataset import MemoryDataset, Sample
+    from inspect_ai.scorer import match
+    from inspect_ai.solver import generate
+
+    samples = [Sample(id=f"q{at}", input=f"{at}?", target="Default") for at in range(QUESTIONS)]
+    task = inspect_ai.Task(
+        name="t", dataset=MemoryDataset(samples), solver=generate(), scorer=match("begin")
+    )
+    with tempfile.TemporaryDirectory() as name:
+        inspect_ai.eval(
+            task, model=f"mockllm/m{model}", epochs=2, log_dir=name, log_format="eval",
+            display="none",
+        )  # fmt: skip
+        [path] = Path(name).glob("*.eval")
+        return path.read_bytes()
+
+
+ODD_ARGUMENTS: tuple[Any, ...] = (
+    "pretrained", "pretrained=", "=", ",", "pretrained==", ",pretrained=m0,", "pretrained=m0,m0",
+    "pretrained=m0,pretrained=m1", "pretrained=m0,revision=", "{", "{}", "[]", '{"pretrained":',
+    '{"pretrained": null}', '{"pretrained": ["m0"]}', '{"pretrained": {"a": 1}}', '{"a": NaN}',
+    '{"pretrained": "m0", "pretrained": "m1"}', "[" * 1000, '{"a":' * 900 + "1" + "}" * 900,
+    "pretrained=" + "x" * 300, "pretrained=" + "x/" * 3000, "pretrained=\ud800",
+    "pretrained=\x00", "pretrained=a\nb", "pretrained=/", "pretrained=~", "pretrained=../..",
+    "pretrained=loop", "pretrained=file/x", "pretrained=%s{}", "seed=" + "9" * 5000,
+    {"pretrained": "m0"}, {"pretrained": None}, {"pretrained": 1.5}, {"pretrained": ["m0"]},
+    {"": "m0"}, {"pretrained": {"pretrained": "m0"}}, {"a": math.nan}, {"a=b": "c,d"},
+)  # fmt: skip
+
+
+def model_args(chance: random.Random, folder: Path) -> Words:
+    """`model_args` in ladder files, in results files, and on the command line of `run`."""
+    (folder / "loop").symlink_to(folder / "loop")
+    (folder / "file").write_text("x")
+    odd = chance.choice((*VALUES, *ODD_ARGUMENTS, *ODD_ARGUMENTS))
+    ladder, out = ladder_file(folder), str(folder / "new")
+    way = chance.random()
+    if way < 0.4:
+        content = ladder_content()
+        for model in content["rungs"]:
+            model |= {"model": "dummy", "model_args": f"pretrained={model['name']}"}
+        model = chance.choice(content["rungs"])
+        model["model_args"] = odd
+        if chance.random() < 0.3:
+            model["checkpoints"] = chance.choice((["m7", "m8"], ["loop", "file/x"], [odd]))
+        ladder.write_bytes(spelt(content))
+        command = chance.choice(("check", "plan", "forecast", "ladder"))
+        if command == "ladder":
+            return [command, str(ladder), "--tasks", "t", "--output_path", out, "--dry-run"]
+        if command == "plan":
+            return [command, str(ladder), "--tasks", "cod_gsm8k", "--json", "-"]
+        if command == "check":
+            return [command, str(ladder), str(out_folder(folder))]
+        words = [str(out_folder(folder)), "--ladder", str(ladder)]
+        return [command, *words, "--method", "exp", "--json", "-"]
+    if way < 0.8:
+        runs = folder / "runs"
+        for at in range(RUNGS):
+            content = {key: value for key, value in results().items() if key != "cod"}
+            content["config"]["model_args"] = odd if at == 1 else f"pretrained=m{at}"
+            place = runs / f"m{at}"
+            place.mkdir(parents=True)
+            (place / f"results_{DATE}.json").write_bytes(spelt(content))
+            (place / f"samples_t_{DATE}.jsonl").write_bytes(
+                b"".join(spelt(line) + b"\n" for line in samples())
+            )
+        command = chance.choice(("init", "ingest", "forecast"))
+        if command == "init":
+            return [command, str(runs), "-o", str(folder / "new.yaml")]
+        words = [command, str(runs), "--ladder", str(ladder)]
+        more = ["-o", str(folder / "new.parquet")]
+        return [*words, *(more if command == "ingest" else ["--method", "exp", "--json", "-"])]
+    text = odd if isinstance(odd, str) and "\x00" not in odd else json.dumps(odd)[:60_000]
+    (folder / "tasks").mkdir()
+    (folder / "tasks" / "d.jsonl").write_text('{"q": "1 + 1", "a": 0}\n')
+    task = {"task": "t", "dataset_path": "json", "test_split": "test", "doc_to_text": "{{q}}",
+            "dataset_kwargs": {"data_files": {"test": str(folder / "tasks" / "d.jsonl")}},
+            "doc_to_target": "a", "output_type": "multiple_choice",
+            "doc_to_choice": ["2", "3"], "metric_list": [{"metric": "acc"}]}  # fmt: skip
+    (folder / "tasks" / "t.yaml").write_text(json.dumps(task))
+    words = ["run", "--model", "dummy", f"--model_args={text}", "--tasks", "t", "--output_path"]
+    more = ["--include_path", str(folder / "tasks"), "--cod-include-only", "--cod", str(ladder)]
+    rung = ["--cod-rung", "m1"] if chance.random() < 0.5 else []
+    return [*words, out, *more, *rung]
+
+
 def results_json(chance: random.Random, folder: Path) -> Words:
     """Results files, for `score`, `init` and forecasts by accuracies alone."""
     runs = folder / "runs"
@@ -533,7 +651,9 @@ CLASSES: dict[str, Class] = {
     "tables, Parquet": parquet_table,
     "stores": store,
     "logs of samples": samples_log,
+    "logs of Inspect": inspect_log,
     "results files": results_json,
+    "model_args": model_args,
     "forecasts and backtests": forecast_json,
     "registers": register_file,
     "saved clusters, checkpoints": clusters_and_checkpoints,
@@ -541,6 +661,9 @@ CLASSES: dict[str, Class] = {
     "values of flags": flags,
     "paths": odd_paths,
 }
+
+# What the class of input cannot be made without.
+NEEDS = {"logs of Inspect": "inspect_ai"}
 
 
 # -- running -------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from cod_harness.harness.campaign.campaign import Campaign, Unit
 from cod_harness.harness.campaign.jobs import Finished, Job
 from cod_harness.harness.campaign.progress import ending, last_words
 from cod_harness.ladder.files import write_whole
+from cod_harness.parent import uninterrupted
 
 SCHEMA = "cod-jobs/1"
 FILE = "campaign.json"
@@ -74,9 +75,10 @@ class Records:
             found = json.loads(records.path.read_text(encoding="utf-8"))
             if found["schema"] != SCHEMA:
                 raise ValueError(found["schema"])
-            entries = msgspec.convert(found.pop("jobs"), list[Entry])
+            with uninterrupted():
+                entries = msgspec.convert(found.pop("jobs"), list[Entry])
+                msgspec.convert(found, _About)
             records.entries = {entry.name: entry for entry in entries}
-            msgspec.convert(found, _About)
         except FileNotFoundError:
             raise InputError(
                 f"{folder.parent}: no ladder was run into this folder; name the OUT of one"
