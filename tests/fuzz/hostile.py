@@ -362,12 +362,22 @@ def _inspect(model: int) -> bytes:
     """A log that Inspect wrote, of a rung's two answers to each question."""
     import inspect_ai
     from inspect_ai.dataset import MemoryDataset, Sample
+    from inspect_ai.model import ModelOutput
     from inspect_ai.scorer import match
-    from inspect_ai.solver import generate
+    from inspect_ai.solver import solver
 
-    samples = [Sample(id=f"q{at}", input=f"{at}?", target="Default") for at in range(QUESTIONS)]
+    @solver
+    def scripted() -> Any:
+        async def solve(state: Any, _: Any) -> Any:
+            right = (state.epoch + int(state.sample_id[1:])) % 3
+            state.output = ModelOutput.from_content(str(state.model), str(right))
+            return state
+
+        return solve
+
+    samples = [Sample(id=f"q{at}", input=f"{at}?", target="1") for at in range(QUESTIONS)]
     task = inspect_ai.Task(
-        name="t", dataset=MemoryDataset(samples), solver=generate(), scorer=match("begin")
+        name="t", dataset=MemoryDataset(samples), solver=scripted(), scorer=match()
     )
     with tempfile.TemporaryDirectory() as name:
         inspect_ai.eval(

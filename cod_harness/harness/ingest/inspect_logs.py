@@ -62,8 +62,8 @@ def _of_one(path: Path, asked: Asked) -> tuple[LogRates, int]:
         samples = read_eval_log_sample_summaries(path)
     except Exception as error:  # of zip, JSON and pydantic, as the file is broken
         text = " ".join(str(error).split())[:120]
-        raise InputError(
-            f"{path}: not a readable log of Inspect ({text}); take it out or copy it again"
+        raise _NotUsed(
+            f"not a readable log of Inspect ({text}); take it out or copy it again"
         ) from None
     if log.status != "success":
         raise _NotUsed(f"its run ended with {log.status!r}")

@@ -101,8 +101,8 @@ class Reader(Protocol):
     def read(self, paths: Sequence[Path], asked: Asked) -> Iterable[LogRates]:
         """The pass rates in some logs; of one model and task the newest.
 
-        What has no pass rates is left (`Asked.leave`): that is no reason to refuse the others of a
-        folder. Raises InputError naming the file where one is broken.
+        What has no pass rates or is broken is left (`Asked.leave`): that is no reason to refuse the
+        others of a folder. Raises InputError where the user has to decide something first.
         """
 
 
