@@ -2,8 +2,8 @@
 
     python benchmarks/killed_commands.py [--kills 40] [--commands ladder ingest demo forecast]
 
-Each is begun in a folder of its own and killed (-9) at a random moment of the time that it takes
-undisturbed; then again, and so on, until it has come to its end or ten kills were made in a folder.
+Each is begun in a folder of its own and killed (-9) at a random moment of the processor time that it
+takes undisturbed; then again, and so on, until it has come to its end or ten kills were made in a folder.
 After each kill every finished file is looked at: it must still be what it was, and every file of
 ours must be whole; and nothing that the command started may run five seconds later. After the last
 kill of a folder the command is run to its end, and must come to it.
@@ -16,9 +16,11 @@ a run takes half a minute instead of several.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -128,17 +130,30 @@ def broken(files: Sequence[Path]) -> list[str]:
     return found
 
 
-def run(words: Sequence[str], after: float | None, folder: Path | None = None) -> int:
-    """Run to the end, or kill it after some seconds; the exit status. folder: marks its children"""
+def run(words: Sequence[str], after: float | None, folder: Path) -> int:
+    """Run to the end, or kill it once it and its children have used so many seconds of processor
+    time; the exit status."""
     process = subprocess.Popen(
         words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         env=os.environ | {MARK: str(folder)},
     )  # fmt: skip
-    try:
-        return process.wait(after)
-    except subprocess.TimeoutExpired:
-        process.kill()  # the command alone: its children must end by themselves
-        return process.wait()
+    while process.poll() is None:
+        time.sleep(0.1)
+        if after is not None and used(folder) >= after:
+            process.kill()  # the command alone: its children must end by themselves
+            break
+    return process.wait()
+
+
+def used(folder: Path) -> float:
+    """Seconds of processor time of what was started for the folder, with what has ended of it."""
+    ticks = 0
+    for number in filter(str.isdecimal, os.listdir("/proc")):
+        if _marked(number, folder):
+            with contextlib.suppress(OSError):
+                stat = Path("/proc", number, "stat").read_text().rsplit(")", 1)[1].split()
+                ticks += sum(map(int, stat[11:15]))  # its own and its dead children's
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def still_running(folder: Path) -> bool:
@@ -163,28 +178,28 @@ def tried(command: str, kills: int, chance: random.Random, shared: Path, work: P
     count = Counted(command)
     undisturbed = work / f"{command}-undisturbed"
     undisturbed.mkdir()
-    begun = time.monotonic()
-    assert run(words_of(command, undisturbed, shared), None) == 0, command
-    count.seconds = time.monotonic() - begun
+    before = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+    assert run(words_of(command, undisturbed, shared), None, undisturbed) == 0, command
+    count.seconds = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - before
     number = 0
     while count.kills < kills:
         folder = work / f"{command}-{number}"
         folder.mkdir()
         number += 1
         for _ in range(min(ROUND, kills - count.kills)):
-            before = finished(folder)
+            whole = finished(folder)
             moment = chance.uniform(0, count.seconds)
             status = run(words_of(command, folder, shared), moment, folder)
             count.kills += status == -signal.SIGKILL
             count.running += still_running(folder)
-            print(f"{command}: {status} after {moment:.1f} s", file=sys.stderr, flush=True)
             after = finished(folder)
-            count.lost += [str(path) for path, data in before.items() if after.get(path) != data]
+            count.lost += [str(path) for path, data in whole.items() if after.get(path) != data]
             count.broken += broken(list(after))
+            print(f"{moment:5.1f} of {count.seconds:.1f} s: {count.row()}", file=sys.stderr)
             if status == 0:
                 break
         (folder / "rates.parquet").unlink(missing_ok=True)
-        count.unfinished += run(words_of(command, folder, shared), None) != 0
+        count.unfinished += run(words_of(command, folder, shared), None, folder) != 0
         count.left += len([path for path in folder.rglob(".cod_*.tmp")])
     return count
 
@@ -206,7 +221,7 @@ def main() -> None:
         made = work / "made"
         made.mkdir()
         small_ladder(made)
-        assert run(words_of("ladder", made, made), None) == 0
+        assert run(words_of("ladder", made, made), None, made) == 0
         for command in asked.commands:
             found = tried(command, asked.kills, chance, made, work)
             print(found.row(), flush=True)
