@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from cod_harness.harness.sampling.repeated import repeated_requests
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("transformers", reason="transformers is not installed")
+
+from cod_harness.harness.sampling import shared_prompt  # noqa: E402  # needs both
 
 CHECKPOINT = Path(cod_harness.demo.__file__).parent / "checkpoints" / "10.6k-1"
 SAMPLED = {
@@ -105,6 +108,111 @@ def test_a_prompt_is_computed_once() -> None:
     counted.__signature__ = __import__("inspect").signature(forward)  # type: ignore[attr-defined]
     texts_of(lm, clones(SAMPLED, 16, [prompt]))
     assert [width for width in widths if width > 1] == [len(prompt) - 1]
+
+
+def random_model(**more: Any) -> Any:
+    """Four query heads to a head of keys, in a vocabulary of letters."""
+    from lm_eval.models.huggingface import HFLM
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=64, hidden_size=64, intermediate_size=64, num_hidden_layers=3,
+        num_attention_heads=8, num_key_value_heads=2, pad_token_id=0, initializer_range=0.3,
+        max_position_embeddings=256, **more,
+    )  # fmt: skip
+    tokenizer = AutoTokenizer.from_pretrained(CHECKPOINT)
+    return HFLM(pretrained=LlamaForCausalLM(config).eval(), tokenizer=tokenizer, batch_size=7)
+
+
+GREEDY = {"until": ["<never>"], "do_sample": False, "max_gen_toks": 25}
+
+
+@pytest.fixture
+def attended(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """(rows, prompts) of each layer's attention over shared prompts."""
+    calls: list[tuple[int, int]] = []
+    attend = shared_prompt._attended
+
+    def counted(layer: Any, query: Any, *args: Any) -> Any:
+        calls.append((len(query), len(layer.prompt_keys)))
+        return attend(layer, query, *args)
+
+    monkeypatch.setattr(shared_prompt, "_attended", counted)
+    return calls
+
+
+def test_the_rows_of_a_prompt_share_its_keys(
+    monkeypatch: pytest.MonkeyPatch, attended: list[tuple[int, int]]
+) -> None:
+    """Prompts of several lengths in a batch, and answers that outgrow their room twice."""
+    monkeypatch.setattr(shared_prompt, "_ROOM", 10)
+    lm = random_model()
+    prompts = [question.prompt for question in QUESTIONS[::8]]
+    assert len(set(map(len, prompts))) > 3
+    requests = clones(GREEDY, 5, prompts)
+    plain = lm.generate_until(requests, disable_tqdm=True)
+    assert len(set(plain)) > 5
+    assert texts_of(lm, requests) == plain
+    assert (7, 2) in attended
+    assert (7, 3) in attended
+
+
+@pytest.mark.parametrize("mask", ["none", "bool", "float", "a head each"])
+def test_attention_to_a_shared_prompt_is_attention(mask: str) -> None:
+    """The same numbers as on keys and values that were copied to the rows."""
+    from transformers.cache_utils import DynamicCache
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    torch.manual_seed(1)
+    prompts, heads, group, tokens, width = 3, 2, 4, 11, 8
+    prompt_of = [2, 0, 0, 1, 2, 0]
+    computed = DynamicCache()
+    computed.update(*torch.randn(2, prompts, heads, tokens, width), 0)
+    layer = shared_prompt.shared_cache(computed, prompt_of).layers[0]
+    module = torch.nn.Module().eval()
+    module.num_key_value_groups = group  # type: ignore[assignment]
+    for step in range(1, 4):
+        query = torch.randn(6, heads * group, 1, width)
+        masks = {"none": None, "bool": torch.rand(6, 1, 1, tokens + step) < 0.7}
+        masks["float"] = torch.randn(6, 1, 1, tokens + step)
+        masks["a head each"] = torch.rand(6, heads * group, 1, tokens + step) < 0.7
+        key, value = layer.update(*torch.randn(2, 6, heads, 1, width))
+        more = {"scaling": 0.3, "dropout": 0.0}
+        with shared_prompt.attending():
+            function = shared_prompt.ALL_ATTENTION_FUNCTIONS["sdpa"]
+            found, _ = function(module, query, key, value, masks[mask], **more)
+        whole = layer.whole(key, value)
+        wanted, _ = sdpa_attention_forward(module, query, *whole, masks[mask], **more)
+        assert layer.get_seq_length() == whole[0].shape[-2] == tokens + step
+        torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("why", ["eager", "attention of its own"])
+def test_where_attention_is_not_ours_the_prompt_is_copied(
+    why: str, monkeypatch: pytest.MonkeyPatch, attended: list[tuple[int, int]]
+) -> None:
+    if why == "eager":
+        lm = random_model(attn_implementation="eager")
+    else:
+        lm = random_model()
+        monkeypatch.setattr(shared_prompt, "attending", contextlib.nullcontext)
+    requests = clones(GREEDY, 5, [question.prompt for question in QUESTIONS[:2]])
+    widths: list[int] = []
+    lm.model.register_forward_pre_hook(
+        lambda _, args, kwargs: widths.append(kwargs["input_ids"].shape[1]), with_kwargs=True
+    )
+    assert texts_of(lm, requests) == lm.generate_until(requests, disable_tqdm=True)
+    assert 1 in widths
+    assert not attended
+
+
+def test_half_precision_shares_too(attended: list[tuple[int, int]]) -> None:
+    lm = random_model(dtype="bfloat16")
+    lm.model.to(torch.bfloat16)
+    texts_of(lm, clones(GREEDY, 7, [QUESTIONS[0].prompt]))
+    assert (7, 1) in attended
+    assert lm.model.dtype == torch.bfloat16
 
 
 def test_settings_that_bring_rows_of_their_own_are_left_alone() -> None:

@@ -1,16 +1,17 @@
-"""Hugging Face models: a prompt is computed once, its key-value cache copied for the repeats.
+"""Hugging Face models: a prompt is computed once, its key-value cache shared by the repeats.
 
 The harness's own `generate_until` runs as it is: batches, their sizes, stop strings and decoding
 are its own. In its `_model_generate` the rows of a batch that are the same prompt get one
-forward pass over all of the prompt but its last token; the cache is then expanded to the rows,
-and transformers' `generate` goes on from it. Batches of the same prompt share that pass.
+forward pass over all of the prompt but its last token, and transformers' `generate` goes on from
+its cache. Batches of the same prompt share that pass. With `sdpa` attention, transformers' default,
+the rows share the cache too (`shared_prompt`); with another it is expanded to them.
 """
 
 from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -31,6 +32,9 @@ _OTHER_WAYS = {
     "guidance_scale",
     "penalty_alpha",
 }
+# Of the logits' spread: what two ways to the same step may differ in half precision. Without the
+# prompt they differ by about all of it.
+_CLOSE = 0.05
 _PROMPTS_REMEMBERED = 64  # whose tokens are not made again for each clone
 
 
@@ -70,19 +74,31 @@ class _Prompts:
         self.known_kind = {"attention_mask", self._cache_name, "use_cache"} <= self._forward
         self._rows: dict[bytes, int] = {}  # a computed row (tokens and mask) -> its place
         self._cache: Any = None
+        self._shares: bool | None = None  # whether rows can share a prompt's cache; not known yet
 
     def generate(self, context: Any, max_length: int, stop: list[str], **settings: Any) -> Any:
         """In place of `HFLM._model_generate`: context (rows, tokens) -> (rows, more tokens)."""
-        mask = settings.get("attention_mask")
-        cache = None
-        if self.known_kind and mask is not None and not _OTHER_WAYS & set(settings):
-            cache = self._expanded(context, mask)
-        if cache is not None:
-            settings[self._cache_name] = cache
-        return self._plain(context, max_length=max_length, stop=stop, **settings)
+        from cod_harness.harness.sampling import shared_prompt
 
-    def _expanded(self, context: Any, mask: Any) -> Any:
-        """A cache of all tokens but the last, a row for each of the batch; None for no gain."""
+        mask = settings.get("attention_mask")
+        prompt_of = None
+        if self.known_kind and mask is not None and not _OTHER_WAYS & set(settings):
+            prompt_of = self._prompts_of(context, mask)
+        if prompt_of is None:
+            return self._plain(context, max_length=max_length, stop=stop, **settings)
+        if self._shares is None:
+            self._shares = self._sharing_works(context, mask, prompt_of)
+            if not self._shares:
+                detail("the caches of prompts are copied to the repeats: attention is not sdpa")
+        if not self._shares:
+            settings[self._cache_name] = self._expanded(prompt_of)
+            return self._plain(context, max_length=max_length, stop=stop, **settings)
+        settings[self._cache_name] = shared_prompt.shared_cache(self._cache, prompt_of)
+        with shared_prompt.attending():
+            return self._plain(context, max_length=max_length, stop=stop, **settings)
+
+    def _prompts_of(self, context: Any, mask: Any) -> list[int] | None:
+        """The computed prompt (all but its last token) of each row; None where nothing is won."""
         import torch
 
         pairs = torch.stack([context, mask.to(context.dtype)], dim=1).cpu().numpy()
@@ -92,7 +108,7 @@ class _Prompts:
             firsts.setdefault(key, at)
         if not firsts.keys() <= self._rows.keys():
             self._rows, self._cache = {}, None  # one batch's prompts at a time are held
-            # The computed prompts are held beside the expanded ones: at most half as much again.
+            # The computed prompts are held beside the rows' caches: at most half as much again.
             if len(keys) > 1 and 2 * len(firsts) > len(keys):
                 return None
             chosen = list(firsts.values())
@@ -103,18 +119,57 @@ class _Prompts:
             if self._cache is None:
                 return None
             self._rows = {key: place for place, key in enumerate(firsts)}
-        where = torch.tensor([self._rows[key] for key in keys], device=context.device)
-        cache = copy.deepcopy(self._cache)
-        cache.batch_select_indices(where)
-        return cache
+        return [self._rows[key] for key in keys]
 
-    def _computed(self, tokens: Any, mask: Any) -> Any:
+    def _expanded(self, prompt_of: Sequence[int]) -> Any:
+        """A copy of the computed cache, a row for each of the batch."""
         import torch
 
-        more: dict[str, Any] = {}
+        cache = copy.copy(self._cache)
+        cache.layers = [copy.copy(layer) for layer in cache.layers]
+        for layer in cache.layers:
+            layer.batch_select_indices(torch.tensor(prompt_of, device=layer.keys.device))
+        return cache
+
+    def _sharing_works(self, context: Any, mask: Any, prompt_of: Sequence[int]) -> bool:
+        """Whether a step on the shared cache gives what one on the expanded cache gives.
+
+        A model may compute attention in code of its own, which would not see the prompt.
+        """
+        from cod_harness.harness.sampling import shared_prompt
+
+        if getattr(self._lm.model.config, "_attn_implementation", None) != "sdpa":
+            return False
+        # A row of each prompt, the first one twice.
+        rows = [0, *(prompt_of.index(prompt) for prompt in sorted(set(prompt_of)))]
+        tokens, mask, some = context[rows, -1:], mask[rows], [prompt_of[row] for row in rows]
+        wanted = self._pass(tokens, mask, self._expanded(some)).logits.float()
+        try:
+            with shared_prompt.attending():
+                cache = shared_prompt.shared_cache(self._cache, some)
+                found = self._pass(tokens, mask, cache).logits.float()
+        except (RuntimeError, IndexError, TypeError, AttributeError) as error:
+            detail(f"keys of a shared prompt are not understood: {error}")
+            return False
+        return bool((found - wanted).abs().mean() <= _CLOSE * wanted.std())
+
+    def _computed(self, tokens: Any, mask: Any) -> Any:
+        cache = getattr(self._pass(tokens, mask, None), self._cache_name, None)
+        if not _grows_plainly(cache):
+            self.known_kind = False
+            detail(f"prompts are computed for each repeat: {type(cache).__name__} does not expand")
+            return None
+        return cache
+
+    def _pass(self, tokens: Any, mask: Any, cache: Any) -> Any:
+        """What the model gives for tokens that follow those in the cache, if any."""
+        import torch
+
+        more: dict[str, Any] = {} if cache is None else {self._cache_name: cache}
         if "position_ids" in self._forward:
             # As `generate` numbers them: padding on the left does not count.
-            more["position_ids"] = (mask.long().cumsum(-1) - 1).masked_fill(mask == 0, 1)
+            places = (mask.long().cumsum(-1) - 1).masked_fill(mask == 0, 1)
+            more["position_ids"] = places[:, -tokens.shape[1] :]
         if "logits_to_keep" in self._forward:
             more["logits_to_keep"] = 1
         lm = self._lm
@@ -126,13 +181,7 @@ class _Prompts:
                 enabled=lm.mixed_precision_dtype is not None,
             ),
         ):
-            done = lm.model(input_ids=tokens, attention_mask=mask, use_cache=True, **more)
-        cache = getattr(done, self._cache_name, None)
-        if not _grows_plainly(cache):
-            self.known_kind = False
-            detail(f"prompts are computed for each repeat: {type(cache).__name__} does not expand")
-            return None
-        return cache
+            return lm.model(input_ids=tokens, attention_mask=mask, use_cache=True, **more)
 
 
 def _grows_plainly(cache: Any) -> bool:
