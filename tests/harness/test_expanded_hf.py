@@ -163,6 +163,7 @@ def test_attention_to_a_shared_prompt_is_attention(mask: str) -> None:
     """The same numbers as on keys and values that were copied to the rows."""
     from transformers.cache_utils import DynamicCache
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
     torch.manual_seed(1)
     prompts, heads, group, tokens, width = 3, 2, 4, 11, 8
@@ -171,7 +172,7 @@ def test_attention_to_a_shared_prompt_is_attention(mask: str) -> None:
     computed.update(*torch.randn(2, prompts, heads, tokens, width), 0)
     layer = shared_prompt.shared_cache(computed, prompt_of).layers[0]
     module = torch.nn.Module().eval()
-    module.num_key_value_groups = group  # type: ignore[assignment]
+    module.num_key_value_groups = group
     for step in range(1, 4):
         query = torch.randn(6, heads * group, 1, width)
         masks = {"none": None, "bool": torch.rand(6, 1, 1, tokens + step) < 0.7}
@@ -180,7 +181,7 @@ def test_attention_to_a_shared_prompt_is_attention(mask: str) -> None:
         key, value = layer.update(*torch.randn(2, 6, heads, 1, width))
         more = {"scaling": 0.3, "dropout": 0.0}
         with shared_prompt.attending():
-            function = shared_prompt.ALL_ATTENTION_FUNCTIONS["sdpa"]
+            function = ALL_ATTENTION_FUNCTIONS["sdpa"]
             found, _ = function(module, query, key, value, masks[mask], **more)
         whole = layer.whole(key, value)
         wanted, _ = sdpa_attention_forward(module, query, *whole, masks[mask], **more)

@@ -215,6 +215,14 @@ def test_a_question_asked_twice_is_one_prompt(lm: Any) -> None:
     assert sum(prompts for prompts, _ in lm.model.calls) <= 3
 
 
+def test_without_sampling_vllm_is_asked_for_one(vllm: Any) -> None:
+    """It refuses n > 1 then; the clones share the answer."""
+    greedy = {"until": ["\n"], "do_sample": False, "temperature": 0.0, "max_gen_toks": 8}
+    texts = texts_of(vllm, requests_of(["40 1", "50 2"], 4, greedy))
+    assert vllm.model.calls == [(2, 2)]
+    assert [len(set(texts[:4])), len(set(texts[4:]))] == [1, 1]
+
+
 def test_one_by_one_on_demand(lm: Any) -> None:
     texts_of(lm, requests_of(["40 1", "50 2"], 4), n_max=1)
     assert lm.model.calls == [(8, 8)]

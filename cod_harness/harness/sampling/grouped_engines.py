@@ -19,6 +19,7 @@ from cod_harness.harness.sampling.repeated import Backend, Cloned
 # Responses asked for in one call. Few enough that their prompts, settings and texts stay small
 # on the host and a killed run loses minutes; many times what an engine decodes at once.
 WAVE = 16_384
+_GREEDY = 1e-5  # temperatures below are none to vLLM
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,13 @@ def grouped_vllm(lm: Any) -> Iterator[Backend]:
         some = []
         for group in groups:
             params = copy.copy(each[group.first])  # as vLLM's own clone(), which copies deeper
-            params.n = group.size
+            # Without sampling the engine refuses n > 1, and one answer is all there is to have.
+            params.n = group.size if params.temperature > _GREEDY else 1
             some.append(params)
         prompts = [requests[group.first] for group in groups]
         given = plain(prompts, generate=True, sampling_params=some)
-        _count([len(output.outputs) for output in given], groups)
-        return [_OneOutput([given[at].outputs[which]]) for at, which in places]
+        _count([len(output.outputs) for output in given], [params.n for params in some])
+        return [_OneOutput([given[at].outputs[which % some[at].n]]) for at, which in places]
 
     with _replaced(lm, _model_generate) as backend:
         yield backend
@@ -85,7 +87,7 @@ def grouped_sglang(lm: Any) -> Iterator[Backend]:
                 **more,
             )
             # The samples of a prompt follow each other.
-            _count([len(flat)], [_Group(0, size * len(some))])
+            _count([len(flat)], [size * len(some)])
             for number, at in enumerate(some):
                 given[at] = flat[number * size : (number + 1) * size]
         return [given[at][which] for at, which in places]
@@ -121,13 +123,12 @@ def _grouped(
     return groups, places
 
 
-def _count(found: Sequence[int], groups: Sequence[_Group]) -> None:
+def _count(found: Sequence[int], asked: Sequence[int]) -> None:
     """Raises RuntimeError where the engine gave another number of samples than asked for."""
-    for number, group in zip(found, groups, strict=True):
-        if number != group.size:
+    for number, size in zip(found, asked, strict=True):
+        if number != size:
             raise RuntimeError(
-                f"the engine gave {number} samples for n={group.size}; --cod-n-max 1 asks one by "
-                "one"
+                f"the engine gave {number} samples for n={size}; --cod-n-max 1 asks one by one"
             )
 
 
