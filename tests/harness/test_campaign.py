@@ -19,7 +19,7 @@ from cod_harness.cli import cancel as cancel_command
 from cod_harness.cli import ladder as command
 from cod_harness.cli import status as status_command
 from cod_harness.errors import InputError
-from cod_harness.harness.campaign import campaign, driver, locks, progress
+from cod_harness.harness.campaign import campaign, driver, locks, progress, standing
 from cod_harness.harness.campaign.executors import Room
 from cod_harness.harness.campaign.jobs import COMMAND, Fate, Finished, Job
 from cod_harness.harness.campaign.local import LocalExecutor
@@ -397,8 +397,8 @@ def test_shards_of_a_ladder(laddered: Callable[..., tuple[Ran, InProcess]]) -> N
     assert len(executor.ran) == 5 * 3 + 4
     assert "f2 cod_t_custom 2/3 failed (exit 1): out of memory" in ran.err
     assert len(ran.stores) == 4
-    standing = captured(lambda: status_command.main([str(ran.folder), "--json", "-"]), ran.folder)
-    found = json.loads(standing.out)
+    shown = captured(lambda: status_command.main([str(ran.folder), "--json", "-"]), ran.folder)
+    found = json.loads(shown.out)
     assert found["schema"] == "cod-status/1"
     assert found["counts"] == {"waiting": 0, "running": 0, "done": 4, "failed": 1}
     [row] = [row for row in found["rungs"] if row["rung"] == "f2"]
@@ -420,6 +420,42 @@ def test_shards_for_as_many_jobs(laddered: Callable[..., tuple[Ran, InProcess]])
     assert len(ran.out.splitlines()[:15]) == 15
     assert ran.out.splitlines()[:3] == [f"f1 cod_t_custom {n}/3" for n in (1, 2, 3)]
     assert not list(ran.folder.iterdir())
+
+
+class Half(InProcess):
+    """Has three jobs: one has done its work, one has failed, one still runs."""
+
+    stays = True
+
+    def found(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        self.waiting = [job for job in jobs if "merge" not in job.name]
+        return list(self.waiting)
+
+    def poll(self) -> Sequence[Finished]:
+        done, failed, *self.waiting = self.waiting
+        return [Finished(done, 0), Finished(failed, 3)]
+
+
+def test_what_was_done_stands_after_a_cancel(
+    laddered: Callable[..., tuple[Ran, InProcess]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Done while nobody looked, and then cancelled: `status` goes on to say that it is done."""
+    laddered("--shards", "3", "--cod-repeats", "4", fails=["f2 cod_t_custom 2/3"])
+    path = tmp_path / "cod_jobs" / "campaign.json"
+    kept = json.loads(path.read_text())
+    for job in kept["jobs"]:
+        job["state"] = "waiting" if job["rung"] == "f2" else job["state"]
+    path.write_text(json.dumps({**kept, "engine": {"executor": "half", "options": {}}}))
+    engines = {"half": Half(), "local": InProcess()}
+    monkeypatch.setattr(standing, "executor", lambda name, room: engines[name])
+    ran = captured(lambda: cancel_command.main([str(tmp_path)]), tmp_path)
+    assert "1 job cancelled" in ran.err
+    engines["half"] = InProcess()  # it has forgotten them
+    ran = captured(lambda: status_command.main([str(tmp_path), "--json", "-"]), tmp_path)
+    [row] = [row for row in json.loads(ran.out)["rungs"] if row["rung"] == "f2"]
+    assert row["shards"] == {"waiting": 1, "running": 0, "done": 1, "failed": 1}
 
 
 def test_status_and_cancel_of_nothing(tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def _still(records: Records) -> list[Entry]:
     return [entry for entry in records.entries.values() if entry.state in ("waiting", "running")]
 
 
-def _look(records: Records, engine: Executor) -> None:
+def _look(records: Records, engine: Executor) -> int:
+    """Ask an engine about the jobs that are to end; how many of them it still has."""
     jobs = {entry.name: entry.job() for entry in _still(records)}
     found = [job.name for job in engine.found(list(jobs.values()))]
     ended = {finished.job.name: finished for finished in engine.poll()}
@@ -111,6 +112,7 @@ def _look(records: Records, engine: Executor) -> None:
             entry.state, entry.words = "failed", words(finished)
         else:
             entry.state = "waiting"
+    return len(found) - len(ended)
 
 
 def _rows(entries: Sequence[Entry], repeats: int) -> list[Row]:
@@ -170,12 +172,16 @@ def cancel(output: Path) -> int:
     if driven:
         (folder / CANCEL).touch()
     ended = 0
-    still = [entry.job() for entry in _still(records)]
     if driven:
+        ended = len(_still(records))
         locks.released(folder / DRIVER_LOCK, 15.0)
-        ended = len(still)
+        records = Records.read(folder)
     for engine in _engines(records, folder, watching=False):
-        ended += len(engine.found(still)) - len(engine.poll())
+        # What has ended of itself is told to nobody after this: it is written down here.
+        ended += _look(records, engine)
         engine.stop()
+    for entry in _still(records):
+        entry.state = "waiting"
+    records.write()
     (folder / CANCEL).unlink(missing_ok=True)
     return ended
