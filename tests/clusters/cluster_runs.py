@@ -50,7 +50,11 @@ def python_job(name: str, code: str, folder: Path) -> Job:
     return Job(name, command, folder / f"{name}.log", {"COD_X": "a b"})
 
 
-def until_ended(executor: Executor, count: int, patience: float = 60.0) -> dict[str, Finished]:
+# Seconds until waiting is given up: only a test that fails waits so long.
+PATIENCE = 180.0
+
+
+def until_ended(executor: Executor, count: int, patience: float = PATIENCE) -> dict[str, Finished]:
     """How that many jobs ended, by name."""
     ended: dict[str, Finished] = {}
     deadline = time.monotonic() + patience
@@ -63,7 +67,7 @@ def until_ended(executor: Executor, count: int, patience: float = 60.0) -> dict[
     return ended
 
 
-def until(true: Callable[[], object], patience: float = 60.0) -> None:
+def until(true: Callable[[], object], patience: float = PATIENCE) -> None:
     """Wait for something."""
     deadline = time.monotonic() + patience
     while not true():
