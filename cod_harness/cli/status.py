@@ -68,7 +68,13 @@ def _name(row: Row) -> str:
 def _about(row: Row) -> str:
     parts = []
     if row.shards and row.state != "done":
-        parts.append(", ".join(f"{n} shards {state}" for state, n in row.shards.items() if n))
+        parts.append(
+            ", ".join(
+                f"{n} {'shard' if n == 1 else 'shards'} {state}"
+                for state, n in row.shards.items()
+                if n
+            )
+        )
     if row.questions is not None:
         left = f", {row.left} left" if row.left else ""
         parts.append(f"{row.questions}/{row.total} {row.unit}{left}")

@@ -405,7 +405,7 @@ def test_shards_of_a_ladder(laddered: Callable[..., tuple[Ran, InProcess]]) -> N
     assert row["shards"] == {"waiting": 0, "running": 0, "done": 2, "failed": 1}
     assert row["words"] == "exit 1: out of memory"
     table = captured(lambda: status_command.main([str(ran.folder)]), ran.folder).out
-    assert "2 shards done, 1 shards failed; exit 1: out of memory" in table
+    assert "2 shards done, 1 shard failed; exit 1: out of memory" in table
 
     ran, executor = laddered(*words)
     assert executor.ran == ["f2 cod_t_custom 2/3", "f2 cod_t_custom merge"]
