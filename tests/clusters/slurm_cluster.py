@@ -76,6 +76,7 @@ class SlurmCluster:
             "ReturnToService=2",
             "SlurmdTimeout=5",
             "KillWait=2",
+            "MinJobAge=3600",  # on a busy machine a test asks late how a job ended
             "SlurmdParameters=config_overrides",
             "AccountingStorageType=accounting_storage/none",
         ]
