@@ -2,11 +2,11 @@
 
     python benchmarks/killed_commands.py [--kills 40] [--commands ladder ingest demo forecast]
 
-Each is begun in a folder of its own and killed (-9) at a random moment of the processor time that it
-takes undisturbed; then again, and so on, until it has come to its end or ten kills were made in a folder.
-After each kill every finished file is looked at: it must still be what it was, and every file of
-ours must be whole; and nothing that the command started may run five seconds later. After the last
-kill of a folder the command is run to its end, and must come to it.
+Each is begun in a folder of its own and killed (-9) at a random moment of the processor time that
+it takes undisturbed; then again, and so on, until it has come to its end or ten kills were made in
+a folder. After each kill every finished file is looked at: it must still be what it was, and every
+file of ours must be whole; and nothing that the command started may run five seconds later. After
+the last kill of a folder the command is run to its end, and must come to it.
 
 `ladder` and `demo` are the commands themselves on the four smallest rungs of the shipped ladder,
 the fifth as target, one checkpoint each, two tasks and few samples: what is killed is the same, and
