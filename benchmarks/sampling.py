@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).parents[1] / "tests" / "harness"
+MOST_TOKENS = 100_000_000  # of prompts that the harness may tokenise, in 41 bytes each
 SETTINGS = {"until": ["\n"], "do_sample": True, "temperature": 1.0, "top_p": 0.7}
 
 
@@ -110,7 +111,7 @@ def api(questions: int, repeats: int) -> None:
         measured(f"API, {len(prompts)} x {repeats}, {name}", work)
 
 
-def vllm() -> None:
+def vllm(questions: int, many: int, tokens: int) -> None:
     """The engine of the tests; memory of prompts, settings and texts on the host."""
     sys.path.insert(0, str(TESTS))
     import importlib
@@ -119,8 +120,10 @@ def vllm() -> None:
     from lm_eval.api.model import CacheHook
 
     module = importlib.import_module("lm_eval.models.sglang_causallms")
-    prompts = [f"{1 + at % 99} " + "7 " * 1500 + str(at) for at in range(100)]
-    for name, repeats in (("before", 1), ("before", 50), ("after", 50)):
+    prompts = [f"{1 + at % 99} " + "7 " * tokens + str(at) for at in range(questions)]
+    for name, repeats in (("before", 1), ("before", many), ("after", many)):
+        if name == "before" and questions * repeats * tokens > MOST_TOKENS:
+            continue
         lm = module.SGLangLM.__new__(module.SGLangLM)
         lm.model, lm.tokenizer, lm.batch_size = engines.SglangEngine(), engines.Tokenizer(), "auto"
         lm._max_length, lm._max_gen_toks, lm.think_end_token = 4096, 256, None
@@ -133,7 +136,8 @@ def vllm() -> None:
             asked = sum(count for count, _ in lm.model.calls)
             return f"{asked} prompts to the engine, {lm.tokenizer.texts} tokenised"
 
-        measured(f"engine (stand-in), {repeats} repeats, {name}", work)
+        what = f"engine (stand-in), {questions} x {repeats}, prompt {tokens}, {name}"
+        measured(what, work)
 
 
 def hf(questions: int, repeats: int, length: int, rows: int, layers: int, hidden: int) -> None:
@@ -182,13 +186,16 @@ def main() -> None:
     arguments.add_argument("--hidden", type=int, default=576, help="a multiple of 192")
     arguments.add_argument("--api-questions", type=int, default=40)
     arguments.add_argument("--api-repeats", type=int, default=100)
+    arguments.add_argument("--engine-questions", type=int, default=100)
+    arguments.add_argument("--engine-repeats", type=int, default=50)
+    arguments.add_argument("--engine-prompt", type=int, default=1500)
     asked = arguments.parse_args()
     print("| Work | Counted | CPU s | Wall s | Memory, MB |")
     print("|---|---|--:|--:|--:|")
     if "api" in asked.what:
         api(asked.api_questions, asked.api_repeats)
     if "vllm" in asked.what:
-        vllm()
+        vllm(asked.engine_questions, asked.engine_repeats, asked.engine_prompt)
     if "hf" in asked.what:
         hf(asked.questions, asked.repeats, asked.prompt, asked.rows, asked.layers, asked.hidden)
 

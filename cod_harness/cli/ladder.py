@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cod_harness.arguments import ArgumentParser, whole
-from cod_harness.cli.outlook import Outlook
+from cod_harness.cli.outlook import Outlook, worth_drawing
 from cod_harness.errors import InputError
 from cod_harness.harness.campaign.campaign import (
     JOB_FOLDER,
@@ -121,8 +121,10 @@ def _run(
         with _ended_like_interrupted():
             outcome = execute(campaign, engine, here, detach=detach)
             if campaign.options.most and not (outcome.failed or outcome.away or outcome.shared):
-                campaign = second_stage(campaign)
-                outcome = execute(campaign, engine, here, detach=detach)
+                further = _further_tasks(campaign)
+                if further:
+                    campaign = second_stage(campaign, further)
+                    outcome = execute(campaign, engine, here, detach=detach)
     except Cancelled:
         print(f"\ncod-harness: cancelled by `cod-harness cancel {out}`", file=sys.stderr)
         return 130
@@ -139,6 +141,17 @@ def _run(
         _say_away(campaign, outcome)
         return 1 if outcome.failed else 0
     return _told(campaign, outcome, follow)
+
+
+def _further_tasks(campaign: Campaign) -> list[str]:
+    """The tasks that get the second stage of their draws."""
+    options = campaign.options
+    assert options.most is not None
+    try:
+        return worth_drawing(campaign.output, campaign.ladder, options.most, options.allow_mismatch)
+    except InputError as refusal:  # said again by the forecast that follows
+        say(f"no second stage of draws: {refusal}")
+        return []
 
 
 def _told(campaign: Campaign, outcome: Outcome, follow: Follow | None) -> int:

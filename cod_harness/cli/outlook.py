@@ -83,6 +83,28 @@ def make_forecast(
     return Made(record, write_record(record, folder), page_beside(record, folder))
 
 
+def worth_drawing(folder: Path, ladder: Ladder, draws: int, allow_mismatch: bool) -> list[str]:
+    """The tasks of a folder whose intervals so many draws a question may narrow, by the engine.
+
+    Those that cannot be forecast yet are among them. Raises InputError where the pass rates cannot
+    be used.
+    """
+    from cod_harness.evaluation.forecasts import ForecastOptions, forecast_ladder
+    from cod_harness.evaluation.planning import settled
+    from cod_harness.ladder.read_passrates import read_passrates
+    from cod_harness.ladder.store import stores_in
+
+    stores, _ = stores_in(folder, ladder.name)
+    rates = read_passrates([store.path for store in stores], ladder)
+    if not ladder.targets:
+        return list(rates.tasks)
+    made = forecast_ladder(rates, ladder, ForecastOptions(allow_mismatch=allow_mismatch))
+    enough = settled(made, draws)
+    if enough:
+        say(f"more draws would not narrow the intervals of {', '.join(enough)}: noise of the rungs")
+    return [task for task in rates.tasks if task not in enough]
+
+
 def show(made: Made) -> None:
     """The table on standard output, notes and files on standard error."""
     from cod_harness.report.text.terminal import print_forecast

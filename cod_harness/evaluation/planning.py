@@ -133,6 +133,29 @@ def next_measurements(
     )
 
 
+def settled(made: FittedForecasts, draws: int) -> list[str]:
+    """Tasks whose intervals so many draws a question would not narrow: the rest is rung noise.
+
+    Those that cannot be forecast yet are not among them.
+    """
+    goals = {
+        one.target: Target(one.target, one.compute)
+        for one in made.record.forecasts
+        if one.task in made.fits
+    }
+    level = made.record.settings.level
+    benches = Benches(made.fits.values(), runs_of(made.rates), list(goals.values()), level)
+    after = benches.after(Change("draws", f"{draws} draws", draws=draws))
+    return [
+        one.task
+        for one in benches.tasks
+        if all(
+            after[one.task, goal.name] > (1.0 - WORTH) * benches.now[one.task, goal.name]
+            for goal in benches.goals
+        )
+    ]
+
+
 def runs_of(rates: PassRates) -> dict[str, int]:
     """By model, how many checkpoints of it were measured."""
     counted = rates.frame.groupby("model")["checkpoint"].nunique()

@@ -17,6 +17,7 @@ from cod_harness.evaluation.planning import (
     hopeless,
     next_measurements,
     runs_of,
+    settled,
     sizes,
 )
 from cod_harness.evaluation.records.plan import Option, Width
@@ -29,7 +30,9 @@ COMPUTE = np.array([1e18, 4e18, 1.6e19, 6.4e19, 2.56e20, 1.024e21])
 QUESTIONS, DRAWS = 120, 20
 
 
-def world(tasks: tuple[str, ...] = ("s", "t"), draws: int = DRAWS) -> tuple[PassRates, Ladder]:
+def world(
+    tasks: tuple[str, ...] = ("s", "t"), draws: int = DRAWS, noise: float = 0.15
+) -> tuple[PassRates, Ladder]:
     """Tasks whose questions emerge along the ladder, with rungs that miss their trend."""
     random = np.random.default_rng(1)
     rungs = tuple(
@@ -40,7 +43,7 @@ def world(tasks: tuple[str, ...] = ("s", "t"), draws: int = DRAWS) -> tuple[Pass
     for task in tasks:
         difficulty = random.normal(1.0, 1.0, QUESTIONS)
         for place, rung in enumerate(rungs):
-            ability = 0.45 * place + 0.15 * random.normal()
+            ability = 0.45 * place + noise * random.normal()
             rate = np.exp(-np.exp(difficulty - ability))
             parts.append(
                 pd.DataFrame(
@@ -146,3 +149,11 @@ def test_a_forecast_that_nothing_narrows_says_why(benches: Benches) -> None:
     assert found.code in ("plan_noise", "plan_way")
     narrower = msgspec.structs.replace(same[0], widths=(Width(task="t", target="big", width=0.3),))
     assert not list(hopeless([*same, narrower], same[0], benches))
+
+
+def test_draws_are_worth_something_where_they_are_the_noise() -> None:
+    """One draw a question, rungs in line: more narrow t. Many draws: the rungs' noise is left."""
+    few, ladder = world(draws=1, noise=0.0)
+    many, _ = world(draws=200)
+    assert "t" not in settled(forecast_ladder(few, ladder), 400)
+    assert settled(forecast_ladder(many, ladder), 400) == ["s", "t"]

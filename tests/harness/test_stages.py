@@ -73,6 +73,20 @@ def test_the_other_rungs_come_first(cod_run: Runner, two_rungs: Path, tmp_path: 
     assert "first stage" in ran.err
 
 
+def test_tasks_that_are_left_out_get_no_more(
+    cod_run: Runner, two_rungs: Path, tmp_path: Path
+) -> None:
+    staged = ("--cod-repeats", "3:60", "--cod-no-forecast", "--limit", "9")
+    for rung in (1, 2, 3):
+        cod_run(TASK, *staged, model=f"f{rung},skill={rung}", folder=tmp_path, ladder=two_rungs)
+    for named, sizes in (("another", {3}), (f"another,{TASK}", {3, 60})):
+        further = (*staged, f"--cod-further={named}")
+        ran = cod_run(TASK, *further, model="f3,skill=3", folder=tmp_path, ladder=two_rungs)
+        assert ran.status == 0, ran.err
+        newest = max(stores(tmp_path), key=lambda store: store.order)
+        assert set(read_store(newest.path)[0]["n_samples"]) == sizes
+
+
 @pytest.mark.parametrize("words", [("16:16",), ("16:x",), ("16:8",)])
 def test_stages_that_are_none(cod_run: Runner, words: tuple[str]) -> None:
     assert cod_run(TASK, "--cod-repeats", *words).status == 2

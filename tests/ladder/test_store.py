@@ -160,3 +160,18 @@ def test_the_newest_store_of_each_capture(tmp_path: Path) -> None:
     }
     assert kept["a", "", "t"].date.startswith("2026-01-02")
     assert [(one.key, one.stale.path.parent.name) for one in replaced] == [(("a", "", "t"), "z")]
+
+
+@pytest.mark.parametrize(("share", "samples"), [(1.0, [1, 1]), (0.97, [2, 2])])
+def test_copies_count_as_one_sample(tmp_path: Path, share: float, samples: list[int]) -> None:
+    """However a task was run: `forecast`, `ladder` and the others read stores by these rows."""
+    about = run("a", "t")
+    about["tasks"]["t"]["identical_share"] = share
+    rates = pd.DataFrame(
+        {"task": "t", "question": ["p", "q"], "model": "a", "n_correct": [0, 2], "n_samples": 2}
+    )
+    store = open_store(write_passrates(tmp_path / dated(1), rates, about))
+    assert store is not None
+    rows = store.rows()
+    assert rows["n_samples"].tolist() == samples
+    assert rows["rate"].tolist() == [0.0, 1.0]

@@ -222,10 +222,11 @@ def joined(campaign: Campaign, units: Sequence[Unit]) -> list[Unit]:
     return made
 
 
-def second_stage(campaign: Campaign) -> Campaign:
-    """The same campaign, asking for the further draws of `--cod-repeats K:MOST`."""
-    options = replace(campaign.options, further=True)
-    return replace(campaign, rest=(*campaign.rest, "--cod-further"), options=options)
+def second_stage(campaign: Campaign, tasks: Sequence[str]) -> Campaign:
+    """The same campaign, asking for the further draws of `--cod-repeats K:MOST` of some tasks."""
+    options = replace(campaign.options, further=True, further_tasks=tuple(tasks))
+    further = f"--cod-further={','.join(tasks)}"
+    return replace(campaign, rest=(*campaign.rest, further), options=options)
 
 
 def _last_part(checkpoint: str) -> str:

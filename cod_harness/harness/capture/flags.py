@@ -52,11 +52,11 @@ class CaptureOptions:
     inferred from the model's name. checkpoint: name of a neighbouring checkpoint of that rung, ''
     for the rung itself. repeats: samples per question for every generating task; None leaves the
     task's own. most: samples that some questions get in the end, after `repeats` for all; further:
-    whether this is the run that asks for those. n_max: most samples in one request, 1 for one by
-    one. journal: whether samples are kept as they arrive. metrics: task -> (filter, metric) that
-    counts as correct. request: what the run measures, as typed (see `request_of`). shard: the
-    share of the questions that this run answers and keeps unscored; merge: the number of shards
-    that it scores, asking no model.
+    whether this is the run that asks for those; further_tasks: of these tasks only, of all if none
+    are named. n_max: most samples in one request, 1 for one by one. journal: whether samples are
+    kept as they arrive. metrics: task -> (filter, metric) that counts as correct. request: what the
+    run measures, as typed (see `request_of`). shard: the share of the questions that this run
+    answers and keeps unscored; merge: the number of shards that it scores, asking no model.
     """
 
     ladder: Path
@@ -65,6 +65,7 @@ class CaptureOptions:
     repeats: int | None = None
     most: int | None = None
     further: bool = False
+    further_tasks: tuple[str, ...] = ()
     metrics: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     allow_fractional: bool = False
     allow_mismatch: bool = False
@@ -108,8 +109,11 @@ def parser() -> argparse.ArgumentParser:
     )
     group.add_argument(
         "--cod-further",
-        action="store_true",
-        help="the second stage of --cod-repeats K:MOST, once every rung has its K samples",
+        metavar="TASK,...",
+        nargs="?",
+        const="",
+        help="the second stage of --cod-repeats K:MOST, once every rung has its K samples; "
+        "of these tasks only (default: all)",
     )
     group.add_argument(
         "--cod-n-max",
@@ -176,7 +180,7 @@ def take(argv: Sequence[str]) -> tuple[CaptureOptions, list[str]]:
         raise InputError("--cod LADDER.yaml is missing: it names the ladder this run belongs to")
     metrics = dict(metric_choice(text) for text in ours.cod_metric)
     repeats, most = stages_of(ours.cod_repeats, "--cod-repeats")
-    if ours.cod_further and most is None:
+    if ours.cod_further is not None and most is None:
         raise InputError("--cod-further: say in which stages, as in --cod-repeats 16:100")
     if ours.cod_shard and ours.cod_merge:
         raise InputError("--cod-shard and --cod-merge: a run does one or the other")
@@ -191,7 +195,8 @@ def take(argv: Sequence[str]) -> tuple[CaptureOptions, list[str]]:
         checkpoint=ours.cod_checkpoint,
         repeats=repeats,
         most=most,
-        further=ours.cod_further,
+        further=ours.cod_further is not None,
+        further_tasks=tuple(task for task in (ours.cod_further or "").split(",") if task),
         metrics=metrics,
         allow_fractional=ours.cod_allow_fractional,
         allow_mismatch=ours.cod_allow_mismatch,

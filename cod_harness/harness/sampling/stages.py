@@ -19,11 +19,11 @@ def further_questions(
 ) -> set[str]:
     """Names of the questions of a task that get `options.most` samples on a model.
 
-    folder: the output folder of the first stage. Anchors and targets get no more. Raises
-    InputError where a rung of the ladder has not had its first stage.
+    folder: the output folder of the first stage. Anchors, targets and tasks that are left out get
+    no more. Raises InputError where a rung of the ladder has not had its first stage.
     """
     rungs = [rung for rung in ladder.rungs if rung.model is not None]
-    if model not in rungs:
+    if model not in rungs or (options.further_tasks and task not in options.further_tasks):
         return set()
     assert options.repeats is not None
     assert options.most is not None
