@@ -69,6 +69,7 @@ def main() -> None:
         words += ["--output_path", str(folder / "out"), "--cod", str(ladder), "--cod-rung", "f1"]
         words += ["--cod-repeats", str(asked.repeats)]
         waits: list[float] = []
+        places = [0]  # lines of the log at the beginning of each attempt, and at the end
         done = False
         kills = 0
         while not done:
@@ -84,16 +85,25 @@ def main() -> None:
                     waits.append(first - begun)
                 if os.waitpid(child, os.WNOHANG)[0]:
                     done = True
+                    places.append(count(log))
                     break
                 if end is not None and first is not None and time.monotonic() - first > end:
                     os.kill(child, signal.SIGKILL)
                     os.waitpid(child, 0)
                     kills += 1
-                    print(f"killed with {count(log)} questions asked", file=sys.stderr, flush=True)
+                    places.append(count(log))
                     break
                 time.sleep(0.002)
         if not list((folder / "out").rglob("cod_passrates_*")):
             sys.exit(said.read_text()[-2000:])
+        lines = log.read_text().splitlines()
+        print("| Kill | After questions | Samples lost | First new question after, s |")
+        print("|--:|--:|--:|--:|")
+        for kill in range(1, kills + 1):
+            here = lines[places[kill - 1] : places[kill]]
+            lost = len(set(here) & set(lines[places[kill] :]))
+            known = len(set(lines[: places[kill]]))
+            print(f"| {kill} | {known} | {lost * asked.repeats} | {waits[kill]:.1f} |")
         again = count(log) - asked.questions
         print(
             f"{kills} kills of a run of {asked.questions * asked.repeats} samples: {again} "
