@@ -1,5 +1,7 @@
 """The pipeline again, step by step from its parts: what `COD` puts together, and how."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ladders import LADDER, TARGET, simulated
@@ -11,7 +13,8 @@ from cod_harness.engine.laws import EQ4, EmergenceLaw
 from cod_harness.engine.mapping import fit_map
 from cod_harness.engine.measurements import measurements
 from cod_harness.engine.verdicts import cluster_doubts, map_doubts
-from cod_harness.engine.views.pooling import clusters_view, parts
+from cod_harness.engine.views.pooling import clusters_view, parts, trend_view
+from cod_harness.engine.views.reach import emergence, reach
 
 MIDDLE = 0.5 * np.log(LADDER[0] * LADDER[-1])
 X = np.log(LADDER) - MIDDLE
@@ -109,6 +112,37 @@ def test_the_clusters_view(given):
     low, high = central_interval(model._draws(TARGET), mean, settings.ONE_SD)
     assert views["clusters"] == clusters_view(mean, low, high)
     assert model.forecast(TARGET).parts == parts(views)
+
+
+def by_hand(model, compute, level):
+    """The trend's view: middle, 68 % and ends of its spread, the target's draws in it."""
+    trend, place = model.ladder_trend
+    known = model.abilities
+    spread = trend.spread(place, np.log(compute))
+    spread = replace(spread, variances=spread.variances + known.variance[-1])
+    distance = np.log(compute / LADDER[-1])
+    low, high = reach(trend.misses, place, distance, level)
+    tail = 0.5 * (1 - settings.ONE_SD)
+    ability = spread.quantiles(np.array([low, tail, 0.5, 1 - tail, high]))
+    jump = emergence(model.rung_accuracy_.max(), distance, level)
+    if jump:
+        above = ability[2] + np.sqrt((ability[4] - ability[2]) ** 2 + jump**2)
+        ability[4] = max(above, known.ability(settings.UNSEEN) + jump)
+    bottom, lower, mean, upper, top = known.accuracy(ability)
+    return trend_view(mean, (lower, upper), (bottom, top)), bool(jump)
+
+
+def test_the_trends_view(given):
+    model = fitted(given, n_replicates=0)
+    for compute, level in ((TARGET, 0.9), (3 * LADDER[-1], 0.5)):
+        expected, jumps = by_hand(model, compute, level)
+        assert not jumps and model.views(compute, level)["trend"] == expected
+    assert model.ladder_trend[0].x == pytest.approx(np.log(LADDER))
+    for hidden in (0.001, 0.06):  # below and above what is seen at all
+        rates = np.full((40, 8), hidden) + 0.001 * np.arange(8)
+        model = COD(n_replicates=0).fit(rates, LADDER, 1000)
+        expected, jumps = by_hand(model, TARGET, 0.9)
+        assert jumps and model.views(TARGET)["trend"] == expected
 
 
 def test_without_refits_the_clusters_count_as_certain(given):

@@ -5,7 +5,7 @@ import pytest
 from ladders import LADDER
 from scipy.optimize import approx_fprime, least_squares
 
-from cod_harness.engine.fitting import _best_of_groups, _damped, _solve, fit
+from cod_harness.engine.fitting import _best_of_groups, _covariance, _damped, _solve, fit
 from cod_harness.engine.laws import LAWS
 
 X = np.log(LADDER) - 0.5 * np.log(LADDER[0] * LADDER[-1])
@@ -277,3 +277,18 @@ def test_of_each_group_the_start_nearest_to_the_points():
                     for one in starts
                 ]
                 np.testing.assert_array_equal(found[problem, group], starts[np.argmin(costs)])
+
+
+class Faint(Line):
+    """The same with a second parameter whose pull is there, and lost beside the first one's."""
+
+    def jacobian(self, theta, x):
+        return super().jacobian(theta, x) * [1.0, 1e-12]
+
+
+def test_a_pull_too_weak_to_tell_is_none():
+    theta, free = np.array([[0.5, 0.0]]), np.ones((1, 2), dtype=bool)
+    found, singular = _covariance(Faint(), PLACES, SIGMA, theta, np.zeros(1), free, np.zeros(2))
+    weight = (SIGMA**-2).sum()
+    np.testing.assert_allclose(found[0], [[1 / weight, 0], [0, 0]], rtol=1e-12)
+    assert singular[0]

@@ -3,9 +3,18 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+import pytest
 
-from cod_harness.ladder.compare import differences, question_differences, settings_differences
+from cod_harness.errors import InputError
+from cod_harness.ladder.compare import (
+    clones,
+    differences,
+    question_differences,
+    refuse_serious,
+    settings_differences,
+)
 from cod_harness.ladder.passrates import PassRates
+from cod_harness.ladder.store import COPIES
 
 TASK: dict[str, Any] = {
     "version": 3,
@@ -90,3 +99,38 @@ def test_the_questions_own_hashes_outrank_the_hash_of_all() -> None:
     alike = table(a=hashes, b=hashes)
     assert differences(PassRates(alike.frame, runs)) == []
     assert len(differences(PassRates(table(a={}, b={}).frame, runs))) == 1
+
+
+def test_names_up_to_four_are_all_told() -> None:
+    for names, told in (("a", "a"), ("abcd", "a, b, c and d"), ("abcde", "a, b, c, d and 1 more")):
+        runs = [*map(run, names), run("x", version=4)]
+        assert words(*runs) == [f"gsm: version is 3 on {told}, 4 on x"]
+
+
+def test_what_is_serious_is_refused_unless_it_is_allowed() -> None:
+    found = settings_differences([run("a"), run("b", version=4, questions=5, filter="x")])
+    assert [one.kind for one in found] == ["settings", "settings", "missing"]
+    with pytest.raises(InputError) as refused:
+        refuse_serious(found, False, "run them alike or give")
+    assert str(refused.value) == (
+        "the runs differ: gsm: version is 3 on a, 4 on b (and 1 more differences); run them alike "
+        "or give --allow-mismatch"
+    )
+    with pytest.raises(InputError, match=r"4 on b; do --allow"):
+        refuse_serious(found[:1], False, "do")
+    assert refuse_serious(found, True, "") == found[:2]
+    assert refuse_serious(found[2:], False, "") == []
+
+
+def test_samples_that_are_copies_are_told_of() -> None:
+    def of(rung: str, share: float | None, task: str = "t") -> dict[str, Any]:
+        return {"rung": rung, "tasks": {task: {"identical_share": share}}}
+
+    runs = [of("a", 0.5), of("b", None), of("c", COPIES), of("c", 1.0), of("a", 1.0, "u"), {}]
+    assert clones(PassRates(table(a={}).frame, runs)) == [
+        "t: on c all samples of a question are the same, as from one seed or a cache: they count "
+        "as one sample",
+        "u: on a all samples of a question are the same, as from one seed or a cache: they count "
+        "as one sample",
+    ]
+    assert clones(PassRates(table(a={}).frame, [of("a", COPIES - 0.01)])) == []

@@ -130,6 +130,8 @@ def test_the_carrying_rungs_are_the_two_largest_that_run() -> None:
 
     four = ladder(("d", 4.0, None), ("a", 1.0, "hf"), ("c", 3.0, "hf"), ("b", 2.0, "hf"))
     assert carrying_rungs(four) == ["b", "c"]
+    five = ladder(*((name, float(place), "hf") for place, name in enumerate("abcde")))
+    assert carrying_rungs(five) == ["d", "e"]
     # The smallest has no neighbours on both sides, and never carries.
     assert carrying_rungs(ladder(("b", 2.0, "hf"), ("a", 1.0, "hf"))) == ["b"]
     assert carrying_rungs(ladder(("a", 1.0, "hf"))) == []

@@ -44,6 +44,8 @@ def test_an_existing_file_stays(tmp_path: Path) -> None:
     path.write_text("mine")
     with pytest.raises(InputError, match="exists already"):
         files.write_whole(path, "yours")
+    with pytest.raises(InputError, match="exists already"):
+        files.write_whole(path, lambda _: pytest.fail("hours are spent on what is not kept"))
     assert path.read_text() == "mine"
     files.write_whole(path, "yours", overwrite=True)
     assert path.read_text() == "yours"
@@ -69,6 +71,12 @@ def test_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(os, "link", no_link)
     files.write_whole(tmp_path / "file", "text")
     assert names(tmp_path) == ["file"]
+
+
+def test_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_lock", lambda descriptor: False)
+    files.write_whole(tmp_path / "file", "text")
+    assert names(tmp_path) == ["file"] and (tmp_path / "file").read_text() == "text"
 
 
 def test_two_writers_one_folder(tmp_path: Path) -> None:
