@@ -132,6 +132,10 @@ def _pid_in(path: Path) -> int:
     raise AssertionError(f"{path} never came")
 
 
+# Of a process started by `nohup`, children ignore SIGHUP; here they are to end by it.
+HEEDED = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal is Linux's")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_rung_processes_end_with_the_ladder(number: int, tmp_path: Path) -> None:
@@ -146,10 +150,10 @@ def test_rung_processes_end_with_the_ladder(number: int, tmp_path: Path) -> None
         f"subprocess.Popen([sys.executable, '-c', {child!r}], env=environment, "
         "start_new_session=True)\ntime.sleep(60)"
     )
-    process = subprocess.Popen([sys.executable, "-c", parent], cwd=tmp_path)
+    process = subprocess.Popen([sys.executable, "-c", HEEDED + parent], cwd=tmp_path)
     pid = _pid_in(tmp_path / "pid")
     process.send_signal(number)
-    process.wait()
+    assert process.wait(30) == -number
     deadline = time.monotonic() + 5
     while _alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -169,10 +173,10 @@ def test_forked_workers_end_with_their_parent(number: int, tmp_path: Path) -> No
         "and 'chunks' in getattr(getattr(v, '__code__', None), 'co_varnames', ()))\n"
         "list(run(work, [[0], [1]], 2))"
     )
-    process = subprocess.Popen([sys.executable, "-c", code])
+    process = subprocess.Popen([sys.executable, "-c", HEEDED + code])
     pids = [_pid_in(tmp_path / "pid0"), _pid_in(tmp_path / "pid1")]
     process.send_signal(number)
-    process.wait()
+    assert process.wait(30) == -number
     deadline = time.monotonic() + 5
     while any(map(_alive, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
