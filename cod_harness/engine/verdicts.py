@@ -124,7 +124,7 @@ def range_doubts(compute: float, ladder: Floats) -> tuple[Reason, ...]:
         doubts.append(because("interpolation"))
     elif beyond > settings.FAR * span * (1.0 + 1e-9):
         doubts.append(because("far", beyond=float(np.exp(beyond)), span=float(np.exp(span))))
-    if np.exp(span) < settings.OK_SPAN:
+    if np.exp(span) < settings.OK_SPAN * (1.0 - 1e-9):
         doubts.append(because("short_span", span=float(np.exp(span)), least=settings.OK_SPAN))
     if amounts < settings.OK_RUNGS:
         doubts.append(because("few_rungs", amounts=amounts, least=settings.OK_RUNGS))

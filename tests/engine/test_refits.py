@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ladders import LADDER, simulated
 
+from cod_harness.engine.fitting import fit
 from cod_harness.engine.intervals import (
     bernoulli_scale,
     cluster_variance,
@@ -13,6 +14,7 @@ from cod_harness.engine.intervals import (
 from cod_harness.engine.laws import EQ4
 from cod_harness.engine.mapping import MonotoneMap
 from cod_harness.engine.measurements import measurements
+from cod_harness.engine.views import refits
 from cod_harness.engine.views.refits import Replicates, replicates
 
 X = np.log(LADDER) - 0.5 * np.log(LADDER[0] * LADDER[-1])
@@ -50,6 +52,25 @@ def test_draws_stay_accuracies():
     maps = [line(1.0, 0.2)] * 2
     found = Replicates(EQ4, thetas, np.ones(1), maps, 0.5, noise, np.arange(4.0)).draws(3.0, 0.5)
     np.testing.assert_array_equal(found, [1.0, 0.0])
+
+
+def test_refits_have_the_weights_of_the_fit(monkeypatch):
+    """Drawing answers and the noise floor, added as variances."""
+    rates = simulated(3, per_kind=60, spread=0.0)[60:120, :-1]
+    ladder = measurements(rates, LADDER, 100, None)
+    theta, asked = np.array([[0.5, 0.6, 0.0, 0.1]]), []
+
+    def noted(law, x, y, sigma, starts, penalty):
+        asked.append((sigma, penalty))
+        return fit(law, x, y, sigma, starts, penalty)
+
+    monkeypatch.setattr(refits, "fit", noted)
+    penalty, group = EQ4.ridge_penalty(1.0), np.zeros(60, dtype=int)
+    replicates(ladder, group, [0], EQ4, theta, X, 0.05, penalty, 0.005, 0.3, 3, 0)
+    ((sigma, told),) = asked
+    expected = np.sqrt(cluster_variance(ladder, group == 0) + 0.05**2)
+    np.testing.assert_allclose(sigma, np.tile(expected, (3, 1)), rtol=1e-12)
+    assert told is penalty
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from cod_harness.engine.views.trend import (
     _as_ability,
     _common_fit,
     _log_prior,
+    _Nodes,
     _units,
     benchmark_trend,
 )
@@ -433,3 +434,13 @@ def test_a_benchmark_in_another_unit_is_forecast_in_it():
         spread = trend.spread(task, 52.0)
         np.testing.assert_allclose(spread.means, units[task] * means[:, task, 0])
         np.testing.assert_allclose(spread.variances, units[task] ** 2 * variances[:, task, 0])
+
+
+def test_sizes_are_drawn_evenly_over_their_weights():
+    """Of forty models thirty have the noise of the node that weighs three quarters."""
+    trend = LadderTrend(X, np.linspace(-1.0, 1.0, 8)[None], np.full((1, 8), 0.01))
+    none = np.zeros(2)
+    weights = np.array([0.75, 0.25])
+    trend._nodes = _Nodes(np.array([0.0, 1.0]), none, none, none, none, weights)
+    noise = trend.models(51.0, 40, 0).noise[:, 0]
+    assert (noise == 0.0).sum() == 30

@@ -105,3 +105,11 @@ def test_the_first_run_that_names_a_group_says_what_is_in_it() -> None:
     runs = [{"pooled": {"g": ["one", "two"]}}, {"pooled": {"g": ["one", "three"]}}]
     found = with_groups(table(*rows), runs)
     assert found[found["task"] == "g"]["question"].tolist() == ["one/p", "two/p"]
+
+
+def test_a_task_of_unknown_size_weighs_nothing() -> None:
+    """Were it counted as one question, the group's score would be the mean."""
+    scores = results()["results"] | {"g": {"acc,none": (10 * 0.2 + 0.5) / 11}}
+    for size in ({}, {"effective": None}, {"effective": 0}, {"effective": float("inf")}):
+        counts = {"one": {"effective": 10}, "two": size}
+        assert pooled_groups(results(**{"results": scores, "n-samples": counts})) == {}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cod_harness.errors import InputError
-from cod_harness.ladder.manifest import Cluster
+from cod_harness.ladder.manifest import Cluster, Ladder, Model
 from cod_harness.ladder.read_ladder import number, read_ladder
 
 GOOD = """\
@@ -210,6 +210,26 @@ def test_locate(tmp_path: Path) -> None:
     (tmp_path / "ckpt/122m-a").mkdir(parents=True)
     absolute = (tmp_path / "ckpt/122m-a").resolve()
     assert ladder.locate(f"pretrained={absolute}") == (rung, "ckpt/122m-a")
+
+
+def test_locate_by_revision() -> None:
+    def rung(name: str, args: str) -> Model:
+        return Model(name, "rung", compute=1.0, model="hf", model_args=args)
+
+    plain, one, two = (
+        rung("plain", "pretrained=p"),
+        rung("one", "pretrained=m,revision=a"),
+        rung("two", "pretrained=m,revision=b"),
+    )
+    ladder = Ladder("l", (plain, one, two))
+    assert ladder.locate("pretrained=m,revision=b") == (two, "")
+    assert ladder.locate("revision=a,pretrained=m") == (one, "")
+    assert ladder.locate("pretrained=m") is None
+    assert ladder.locate("pretrained=m,revision=c") is None
+    # An entry without a revision takes any; one with the very revision comes first.
+    assert ladder.locate("pretrained=p,revision=c") == (plain, "")
+    both = Ladder("l", (rung("any", "pretrained=m"), two))
+    assert both.locate("pretrained=m,revision=b") == (two, "")
 
 
 def test_locate_takes_a_checkpoint_that_is_the_models_own_for_the_checkpoint(
