@@ -64,7 +64,16 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As ever; a flag that is unknown gets the one most like it."""
-        known, rest = self.parse_known_args(args, namespace)
+        try:
+            known, rest = self.parse_known_args(args, namespace)
+        except InputError:
+            # What is missing may be what was misspelt.
+            words = [word.partition("=")[0] for word in args or ()]
+            flags = flags_of(self)
+            for word in words:
+                if word.startswith("--") and word not in flags and did_you_mean(word, flags):
+                    self.error(f"unrecognized arguments: {word}{did_you_mean(word, flags)}")
+            raise
         if rest:
             hints = (did_you_mean(word.partition("=")[0], flags_of(self)) for word in rest)
             hint = next(filter(None, hints), "") if rest[0].startswith("-") else ""

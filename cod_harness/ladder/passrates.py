@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cod_harness.errors import InputError
+from cod_harness.errors import InputError, did_you_mean
 from cod_harness.ladder.rate_table import WHOLE, checked
 from cod_harness.ladder.store import Settings, write_capture, write_passrates
 from cod_harness.notes import as_note
@@ -285,6 +285,7 @@ class PassRates:
         if task not in self._rows:
             raise InputError(
                 f"no pass rates for the task {task!r}; there are some for {', '.join(self.tasks)}"
+                f"{did_you_mean(task, self.tasks)}"
             )
 
 

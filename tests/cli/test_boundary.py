@@ -125,7 +125,7 @@ def _alive(pid: int) -> bool:
 
 
 def _pid_in(path: Path) -> int:
-    for _ in range(400):
+    for _ in range(2400):  # two minutes: a machine may have much else to do
         if path.exists() and path.read_text().strip():
             return int(path.read_text())
         time.sleep(0.05)
@@ -195,7 +195,7 @@ def test_terminated_like_interrupted(tmp_path: Path) -> None:
     assert process.stdout is not None and process.stderr is not None
     assert process.stdout.readline() == "begun\n"
     process.terminate()
-    assert process.wait(10) == 128 + signal.SIGTERM
+    assert process.wait(120) == 128 + signal.SIGTERM
     assert process.stderr.read().strip() == "cod-harness: stopped"
 
 

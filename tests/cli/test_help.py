@@ -59,6 +59,7 @@ def test_help_has_groups_and_ends_with_examples_that_parse(command: str) -> None
     [
         (["forcast"], "did you mean 'forecast'?"),
         (["forecast", "x", "--ladder", "y", "--taget", "z"], "did you mean '--target'?"),
+        (["forecast", "x", "--lader", "y"], "did you mean '--ladder'?"),
         (["ingest", "x", "--ladder", "y", "--rungs=a"], "did you mean '--rung'?"),
         (["run", "--cod", "y", "--cod-repeat", "3"], "did you mean '--cod-repeats'?"),
         (["plan", "LADDER", "--tasks", "cod_gsm8kk"], "did you mean 'cod_gsm8k'?"),

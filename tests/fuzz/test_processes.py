@@ -168,7 +168,7 @@ def test_ended_from_outside(line: str, number: int, tmp_path: Path) -> None:
         )  # fmt: skip
         time.sleep(wait)
         process.send_signal(number)
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=600)
         if process.returncode in (-number, 0, 2):  # Python itself was still starting, or through
             continue
         assert process.returncode in (128 + number, 130), told

@@ -81,6 +81,8 @@ def test_tasks_and_models() -> None:
     assert rates.only(["x"]).tasks == ["x"]
     with pytest.raises(InputError, match="no pass rates for the task 'y'; there are some for w, x"):
         rates.matrix("y", ["a"])
+    with pytest.raises(InputError, match="for w, x; did you mean 'x'"):
+        rates.matrix("xx", ["a"])
 
 
 def test_whole_numbers_are_names_too() -> None:

@@ -110,7 +110,8 @@ class RepeatedRequests:
                 f"before ({journal.path.name}); going on with the others"
             )
             _reseed(journal.recorded)
-        bar.initial += len(asked) - len(left)  # their pace is none
+        if not bar.disable:  # one that is not shown has no pace
+            bar.initial += len(asked) - len(left)  # theirs is none
         _moved(bar, len(asked) - len(left))
         answers = list(had)
         while left:
