@@ -111,8 +111,7 @@ def question_differences(rates: PassRates) -> list[Difference]:
     """
     frame = rates.frame
     # One pass over all tasks: hundreds of thousands of rows are compared in well under a second.
-    asked = frame.groupby(["task", "question"], sort=False).ngroup().to_numpy()
-    suspects = {column: _tasks_with_variants(frame, column, asked) for column in _CONTENT}
+    suspects = {column: _tasks_with_variants(frame, column, rates.asked) for column in _CONTENT}
     found: list[Difference] = []
     for task in rates.tasks:
         if rates.whole(task):

@@ -202,7 +202,15 @@ class PassRates:
     def whole(self, task: str) -> bool:
         """Whether only accuracies of the whole task are known, and no questions of it."""
         self._known(task)
-        return bool((self.frame["question"].to_numpy()[self._rows[task]] == WHOLE).all())
+        codes, texts = self._codes["question"]
+        return bool((texts[codes[self._rows[task]]] == WHOLE).all())
+
+    @cached_property
+    def asked(self) -> npt.NDArray[np.intp]:
+        """By row of the frame, a number for its question of its task."""
+        tasks, _ = self._codes["task"]
+        questions, texts = self._codes["question"]
+        return pd.factorize(tasks * len(texts) + questions)[0]
 
     def questions(self, task: str) -> int:
         """The number of questions behind the accuracies of a task of which no more is known.
