@@ -11,8 +11,8 @@ from cod_harness.arguments import (
     add_json,
     add_sources,
     names,
-    output_folder,
 )
+from cod_harness.cli.sources import kept, opened
 from cod_harness.engine.methods import DEFAULT_METHOD, PAPER_METHOD
 from cod_harness.messages import say
 
@@ -52,25 +52,13 @@ def main(words: Sequence[str]) -> int:
     """Parse, ablate, print and write. Returns the exit status."""
     asked = parser().parse_args(words)
 
-    from cod_harness.documents.writing import json_text, write_record
+    from cod_harness.documents.writing import json_text
     from cod_harness.evaluation.ablation import ablate_ladder
-    from cod_harness.ladder.files import check_file, check_folder, write_whole
-    from cod_harness.ladder.metrics import metric_choice
-    from cod_harness.ladder.read_ladder import read_ladder
-    from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.report.text.ablation_table import ablation_table
 
-    ladder = read_ladder(asked.ladder)
-    check_file(asked.json)
-    if not asked.json and (beside := output_folder(asked.paths)):
-        check_folder(beside)
+    ladder, rates = opened(asked)
     ablation = ablate_ladder(
-        read_passrates(
-            asked.paths,
-            ladder,
-            match=asked.match,
-            metrics=dict(metric_choice(text, "--metric") for text in asked.metric),
-        ),
+        rates,
         ladder,
         what=None if asked.what is None else names(asked.what),
         base=asked.base,
@@ -80,11 +68,7 @@ def main(words: Sequence[str]) -> int:
     if asked.json == "-":
         sys.stdout.write(json_text(ablation))
         return 0
-    written = None
-    if asked.json:
-        written = write_whole(asked.json, json_text(ablation))
-    elif folder := output_folder(asked.paths):
-        written = write_record(ablation, folder)
+    written = kept(ablation, asked)
     print(ablation_table(ablation, asked.by_task))
     for note in ablation.settings.notes:
         say(note)

@@ -12,10 +12,10 @@ from cod_harness.arguments import (
     add_json,
     add_sources,
     names,
-    output_folder,
     share,
     whole,
 )
+from cod_harness.cli.sources import kept, opened
 from cod_harness.cores import cores
 from cod_harness.engine.settings import LEVEL
 from cod_harness.errors import InputError, did_you_mean
@@ -81,12 +81,8 @@ def main(words: Sequence[str]) -> int:
     """Parse, backtest, print and write. Returns the exit status."""
     asked = parser().parse_args(words)
 
-    from cod_harness.documents.writing import json_text, write_record
+    from cod_harness.documents.writing import json_text
     from cod_harness.evaluation.backtest import BacktestOptions, backtest_ladder
-    from cod_harness.ladder.files import check_file, check_folder, write_whole
-    from cod_harness.ladder.metrics import metric_choice
-    from cod_harness.ladder.read_ladder import read_ladder
-    from cod_harness.ladder.read_passrates import read_passrates
     from cod_harness.progress import progress_bar
     from cod_harness.report.page.beside import page_beside
     from cod_harness.report.text.backtest_table import BY, backtest_table
@@ -95,18 +91,10 @@ def main(words: Sequence[str]) -> int:
     for name in by:
         if name not in BY:
             raise InputError(f"--by {name}: there are {' and '.join(BY)}{did_you_mean(name, BY)}")
-    ladder = read_ladder(asked.ladder)
-    check_file(asked.json)
-    if not asked.json and (beside := output_folder(asked.paths)):
-        check_folder(beside)
+    ladder, rates = opened(asked)
     with progress_bar("backtest", "fit") as progress:
         backtest = backtest_ladder(
-            read_passrates(
-                asked.paths,
-                ladder,
-                match=asked.match,
-                metrics=dict(metric_choice(text, "--metric") for text in asked.metric),
-            ),
+            rates,
             ladder,
             BacktestOptions(
                 methods=None if asked.method is None else names(asked.method),
@@ -121,12 +109,8 @@ def main(words: Sequence[str]) -> int:
     if asked.json == "-":
         sys.stdout.write(json_text(backtest))
         return 0
-    written = drawn = None
-    if asked.json:
-        written = write_whole(asked.json, json_text(backtest))
-    elif folder := output_folder(asked.paths):
-        written = write_record(backtest, folder)
-        drawn = page_beside(backtest, folder)
+    written = kept(backtest, asked)
+    drawn = page_beside(backtest, written.parent) if written and not asked.json else None
     print(backtest_table(backtest, by))
     for note in backtest.settings.notes:
         say(note)

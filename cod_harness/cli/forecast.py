@@ -18,6 +18,7 @@ from cod_harness.arguments import (
     parsed,
     share,
 )
+from cod_harness.cli.sources import opened
 from cod_harness.engine.methods import DEFAULT_METHOD
 from cod_harness.engine.settings import LEVEL
 from cod_harness.errors import InputError
@@ -82,26 +83,14 @@ def main(words: Sequence[str]) -> int:
     from cod_harness.evaluation.checkpoints import read_checkpoints
     from cod_harness.evaluation.forecasts import ForecastOptions, forecast_ladder
     from cod_harness.evaluation.transfer import SavedClusters
-    from cod_harness.ladder.files import check_file, check_folder, write_whole
-    from cod_harness.ladder.metrics import metric_choice
-    from cod_harness.ladder.read_ladder import read_ladder
-    from cod_harness.ladder.read_passrates import read_passrates
+    from cod_harness.ladder.files import check_file, write_whole
     from cod_harness.progress import progress_bar
     from cod_harness.report.page.beside import page_beside
     from cod_harness.report.text.curve_table import curve_table
     from cod_harness.report.text.terminal import print_forecast
 
-    ladder = read_ladder(asked.ladder)
-    check_file(asked.json)
     check_file(asked.save_clusters)
-    if not asked.json and (beside := output_folder(asked.paths)):
-        check_folder(beside)
-    rates = read_passrates(
-        asked.paths,
-        ladder,
-        match=asked.match,
-        metrics=dict(metric_choice(text, "--metric") for text in asked.metric),
-    )
+    ladder, rates = opened(asked)
     if asked.tasks:
         rates = rates.only(names(asked.tasks))
     amounts = _amounts(asked.compute) if asked.compute else None

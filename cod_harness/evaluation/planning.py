@@ -87,13 +87,7 @@ def next_measurements(
     budget, tokens = budget or Budget(), dict(answer_tokens or {})
     if not made.fits:
         raise InputError("no task can be forecast yet; `cod-harness forecast` says what is missing")
-    goals = {
-        one.target: Target(one.target, one.compute)
-        for one in made.record.forecasts
-        if one.task in made.fits
-    }
-    level = made.record.settings.level
-    benches = Benches(made.fits.values(), runs_of(made.rates), list(goals.values()), level)
+    benches = Benches.of(made)
     unknown = [one.task for one in benches.tasks if one.draws and one.task not in tokens]
     if budget.tokens is not None and unknown:
         raise InputError(
@@ -120,8 +114,8 @@ def next_measurements(
         best=tuple(best[:BEST]),
         hopeless=tuple(hopeless(options, nothing, benches)),
         settings=PlanSettings(
-            targets=tuple(goals),
-            level=level,
+            targets=tuple(goal.name for goal in benches.goals),
+            level=benches.level,
             budget_flop=budget.flop,
             budget_tokens=budget.tokens,
             answer_tokens=tokens,
@@ -138,13 +132,7 @@ def settled(made: FittedForecasts, draws: int) -> list[str]:
 
     Those that cannot be forecast yet are not among them.
     """
-    goals = {
-        one.target: Target(one.target, one.compute)
-        for one in made.record.forecasts
-        if one.task in made.fits
-    }
-    level = made.record.settings.level
-    benches = Benches(made.fits.values(), runs_of(made.rates), list(goals.values()), level)
+    benches = Benches.of(made)
     after = benches.after(Change("draws", f"{draws} draws", draws=draws))
     return [
         one.task
@@ -286,6 +274,17 @@ class Benches:
         for task in self.tasks:
             shared.setdefault(id(task.trend), []).append(task)
         self.ladders = [_Ladder(alike[0].trend, tuple(alike), runs) for alike in shared.values()]
+
+    @classmethod
+    def of(cls, made: FittedForecasts) -> Benches:
+        """Those of some forecasts, on the targets that were forecast."""
+        goals = {
+            one.target: Target(one.target, one.compute)
+            for one in made.record.forecasts
+            if one.task in made.fits
+        }
+        runs = runs_of(made.rates)
+        return cls(made.fits.values(), runs, list(goals.values()), made.record.settings.level)
 
     @cached_property
     def now(self) -> dict[tuple[str, str], float]:
