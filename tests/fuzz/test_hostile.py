@@ -33,7 +33,9 @@ def test_no_input_breaks_anything(name: str) -> None:
     check()
 
 
-@pytest.mark.parametrize(("name", "number"), [("registers", 9003), ("results files", 9056)])
+@pytest.mark.parametrize(
+    ("name", "number"), [("registers", 9003), ("results files", 9056), ("records of jobs", 127)]
+)
 def test_what_once_broke(name: str, number: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         assert not hostile.tried(hostile.CLASSES[name], number, Path(folder)).faults

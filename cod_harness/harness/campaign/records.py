@@ -88,6 +88,7 @@ class Records:
                 f"{records.path}: not readable; `cod-harness ladder` writes it anew"
             ) from None
         records.about = found
+        records._written = records._text()  # as far as this version knows it, nothing is new
         return records
 
     def begin(self, campaign: Campaign, before: Iterable[Unit], units: Iterable[Unit]) -> None:
@@ -148,11 +149,14 @@ class Records:
 
     def write(self) -> None:
         """Write the file, if there is anything new."""
-        jobs = [asdict(entry) for entry in self.entries.values()]
-        text = json.dumps({**self.about, "jobs": jobs}, indent=1)
+        text = self._text()
         if text != self._written:
             write_whole(self.path, text, overwrite=True)
             self._written = text
+
+    def _text(self) -> str:
+        jobs = [asdict(entry) for entry in self.entries.values()]
+        return json.dumps({**self.about, "jobs": jobs}, indent=1)
 
 
 def words(finished: Finished) -> str:
