@@ -127,7 +127,7 @@ class RepeatedRequests:
                     self._backend.wave = None
                 arrived.rest(texts)
             for at, these in zip(now, texts, strict=True):
-                answers[at] = had[at] + these
+                answers[at] = _once_each(had[at] + these)
         return answers
 
     def _next_wave(self, asked: Sequence[Repeated], of: int) -> int:
@@ -195,6 +195,12 @@ def _moved(bar: Any, questions: int) -> None:
     """Move the bar on, and show it however soon after the last time."""
     bar.update(questions)
     bar.refresh()
+
+
+def _once_each(texts: Sequence[str]) -> list[str]:
+    """The same texts, equal ones as one object: short answers repeat, and are held to the end."""
+    seen: dict[str, str] = {}
+    return [seen.setdefault(text, text) for text in texts]
 
 
 def _prompt(prompt: Any) -> Any:
