@@ -38,7 +38,7 @@ TRIED = (
     "SLOPE", "SLOPE_SPREAD", "OWN_SLOPE", "TREND_NOISE", "TREND_BEND", "COMMON_NOISE",
     "COMMON_BEND", "LEAST_BEND", "UNIT_POWER", "LEAST_APART", "MISSES_PRIOR", "MISSES_DEGREES",
     "MISSES_SMOOTH", "LIKE_DISTANCE", "OWN_MISSES", "LEAST_REACH", "LEAST_REACH_ALONE",
-    "EMERGENCE", "EMERGED", "UNSEEN", "CLUSTERS_WIDEN", "TREND_COARSE", "LEAST_SD", "POOL_ENDS",
+    "EMERGENCE", "EMERGED", "UNSEEN", "CLUSTERS_MISS", "TREND_COARSE", "LEAST_SD", "POOL_ENDS",
 )  # fmt: skip
 BASELINES = ("exp", "powerlaw", "irt", "last")
 NEAR = 0.1  # accuracy
@@ -96,6 +96,7 @@ def scores(ladder: Sequence[Point]) -> tuple[float, float, float]:
             continue
         model, evidence = point.model, point.evidence
         losses = rung_losses(evidence.losses, model._ladder)
+        model._clusters_at.clear()
         model._follow(model._ladder, evidence.siblings, losses)
         found = model.forecast(point.compute)
         made = found.verdict != "abstain"

@@ -101,10 +101,12 @@ def cases(seed: int, noise: float, shrink: float) -> Iterator[Case]:
         beside = Siblings(
             np.array([one.values for one in others]), np.array([one.variance for one in others])
         )
+        paper = COD.paper().fit(rates, rungs, DRAWS)
+        alike = paper.labels_  # all ways cluster alike
         ways = {
-            "cod": COD().fit(rates, rungs, DRAWS, siblings=beside),
-            "cod, alone": COD().fit(rates, rungs, DRAWS),
-            "cod-paper": COD.paper().fit(rates, rungs, DRAWS),
+            "cod": COD().fit(rates, rungs, DRAWS, labels=alike, siblings=beside),
+            "cod, alone": COD().fit(rates, rungs, DRAWS, labels=alike),
+            "cod-paper": paper,
         }
         for way, model in ways.items():
             found = model.forecast(target)

@@ -58,7 +58,7 @@ from cod_harness.engine.verdicts import (
 from cod_harness.engine.views.irt import Abilities, benchmark_abilities
 from cod_harness.engine.views.pooling import View, clusters_view, parts, pooled, trend_view
 from cod_harness.engine.views.reach import emergence, reach, recent_misses
-from cod_harness.engine.views.refits import Replicates, replicates
+from cod_harness.engine.views.refits import Replicates, last_rung_miss, replicates
 from cod_harness.engine.views.trend import LadderTrend, Siblings, benchmark_trend
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ class COD(Recipe):
             self._follow(ladder, siblings, rung_losses(losses, ladder))
         self._replicates: Replicates | None = None
         self._clusters_at: dict[float, View] = {}  # their view, by compute
+        self._miss: float | None = None
         return self
 
     def forecast(self, compute: float, level: float = LEVEL) -> Forecast:
@@ -185,7 +186,7 @@ class COD(Recipe):
                 ends = mean, mean
                 if self.n_replicates > 0:
                     ends = central_interval(self._draws(compute), mean, settings.ONE_SD)
-                self._clusters_at[compute] = clusters_view(mean, *ends)
+                self._clusters_at[compute] = clusters_view(mean, *ends, self._missed)
             found["clusters"] = self._clusters_at[compute]
         found["trend"] = self._trend_view(compute, level)
         return found
@@ -243,8 +244,9 @@ class COD(Recipe):
         means = np.array([ladder.rates[g].mean(axis=0) for g in groups]).reshape(shape)
         variance = np.array([cluster_variance(ladder, g) for g in groups]).reshape(shape)
         sigma = np.sqrt(variance + self.noise_floor**2)
-        penalty = self._law.ridge_penalty(self.b_scale)
-        return means, fit(self._law, self._x, means, sigma, penalty=penalty)
+        self._penalty = self._law.ridge_penalty(self.b_scale, self.c_scale)
+        self._weighted = means, sigma
+        return means, fit(self._law, self._x, means, sigma, penalty=self._penalty)
 
     def _select(self, labels: Ints, means: Floats, fits: Fits) -> tuple[list[Cluster], Bools]:
         """The clusters, judged (4.3, C.1), and which questions (n,) are predictable."""
@@ -278,7 +280,13 @@ class COD(Recipe):
         if not subset.any():
             return fit_map([], [], self.map_rmse)
         both = np.hstack([ladder.rates, ladder.anchors])
-        mapping = fit_map(both[subset].mean(axis=0), both.mean(axis=0), self.map_rmse, self.map_top)
+        mapping = fit_map(
+            both[subset].mean(axis=0),
+            both.mean(axis=0),
+            self.map_rmse,
+            self.map_top,
+            float(subset.mean()),
+        )
         m = len(ladder.compute)
         points = np.vstack([ladder.as_given(mapping.points[:m]), mapping.points[m:]])
         return replace(mapping, points=points)
@@ -383,13 +391,22 @@ class COD(Recipe):
                 self._theta,
                 self._x,
                 self.noise_floor,
-                self._law.ridge_penalty(self.b_scale),
+                self._penalty,
                 self.map_rmse,
                 self.map_top,
                 self.n_replicates,
                 self.random_state,
             )
         return self._replicates.draws(self._place(compute), self.subset_share_)
+
+    @property
+    def _missed(self) -> float:
+        """Ability by which the clusters' laws missed the last rung; fitted for it once."""
+        if self._miss is None:
+            sizes = np.array([float(self.clusters_[i].size) for i in self._kept])
+            means, sigma = (each[self._kept] for each in self._weighted)
+            self._miss = last_rung_miss(self._law, self._x, means, sigma, sizes, self._penalty)
+        return self._miss
 
     def _doubts(
         self,

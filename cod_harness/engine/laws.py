@@ -94,9 +94,10 @@ class EmergenceLaw:
         grid = grid.reshape(len(y), len(steepness), 4 * len(places), len(self.parameters))
         return np.asarray(np.clip(grid, self.lower, self.upper))
 
-    def ridge_penalty(self, b_scale: float) -> Floats:
-        """(p,) for `fitting.fit`: (b / b_scale)^2 on b, nothing on the others."""
-        return np.array([b_scale**-2 if name == "b" else 0.0 for name in self.parameters])
+    def ridge_penalty(self, b_scale: float, c_scale: float = np.inf) -> Floats:
+        """(p,) for `fitting.fit`: (b / b_scale)^2 on b, (c / c_scale)^2 on c, else nothing."""
+        scales = {"b": b_scale, "c": c_scale}
+        return np.array([scales.get(name, np.inf) ** -2.0 for name in self.parameters])
 
     def curve(self, theta: Floats, x: Floats) -> Floats:
         d, b, c, g = self._full(theta)

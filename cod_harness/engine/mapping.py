@@ -68,12 +68,14 @@ def fit_map(
     full: ArrayLike,
     threshold: float = settings.MAP_RMSE,
     top: float | None = None,
+    share: float = 1.0,
 ) -> MonotoneMap:
     """The map through points (subset[i], full[i]), any number of them, in [0, 1].
 
-    top: None for a curve that passes through (1, 1), as published; otherwise the weight of (1, 1)
-    against a measured point. Where the subset is nearly solved while the rest is not, (1, 1) is
-    wrong, and a curve forced through it leaps to 1 beyond its last point.
+    top: None for a curve that passes through (1, 1), as published; otherwise the weight against a
+    measured point of where the curve ends: the subset solved, the rest of the questions where it
+    goes (`_end`); share: of the questions that the subset is.  Where the rest does not rise, (1, 1)
+    is wrong, and a curve drawn to it leaves the points.
 
     Where no number of pieces up to `settings.MAX_PIECES` brings the error below the threshold
     (points that fall, or lie above one another), the fewest pieces that come near the best
@@ -82,12 +84,13 @@ def fit_map(
     points = np.column_stack([np.asarray(subset, float), np.asarray(full, float)])
     if len(points) == 0:
         return MonotoneMap(np.array([0.0, 1.0]), np.array([[0.0, 1.0, 0.0, 0.0]]), np.nan, points)
+    end = 1.0 if top is None else _end(points, share)
     tried: list[tuple[float, Floats, Floats]] = []
     for pieces in range(1, settings.MAX_PIECES + 1):
         knots = _knots(points[:, 0], pieces)
         if len(knots) <= pieces:
             break  # no more distinct places to put a knot
-        heights, rmse = _rising_heights(points, knots, top)
+        heights, rmse = _rising_heights(points, knots, top, end)
         tried.append((rmse, knots, heights))
         if rmse < threshold:
             break
@@ -118,10 +121,31 @@ def _knots(x: Floats, pieces: int) -> Floats:
     return np.array([0.0, *distinct, 1.0])
 
 
-def _rising_heights(points: Floats, knots: Floats, top: float | None) -> tuple[Floats, float]:
-    """B-spline coefficients rising from 0 that fit the points best, and their RMSE.
+def _end(points: Floats, share: float) -> float:
+    """Accuracy on the whole benchmark where the subset is solved.
 
-    The rises between them are the unknowns: non-negative, summing to 1 (`top`: or thereabouts).
+    The rest of the questions goes on by the line through its accuracies at the best models.  It
+    never falls, and is level as far as the points, which lie off it by about `NOISE_FLOOR`, cannot
+    tell a slope of `REST_GROWTH` or so.
+    """
+    if share >= 1.0:
+        return 1.0
+    best = points[np.argsort(points[:, 0])[-settings.REST_POINTS :]]
+    subset = best[:, 0]
+    rest = np.clip((best[:, 1] - share * subset) / (1.0 - share), 0.0, 1.0)
+    apart = subset - subset.mean()
+    prior = (settings.NOISE_FLOOR / settings.REST_GROWTH) ** 2
+    slope = max(float(apart @ rest / (apart @ apart + prior)), 0.0)
+    level = min(rest.mean() + slope * (1.0 - subset.mean()), 1.0)
+    return float(share + (1.0 - share) * level)
+
+
+def _rising_heights(
+    points: Floats, knots: Floats, top: float | None, end: float
+) -> tuple[Floats, float]:
+    """B-spline coefficients rising from 0 to about the end that fit the points best, their RMSE.
+
+    The rises between them are the unknowns: non-negative, summing to the end (`top`: or about).
     """
     padded = _padded(knots)
     x = np.clip(points[:, 0], 0.0, 1.0)
@@ -135,7 +159,7 @@ def _rising_heights(points: Floats, knots: Floats, top: float | None) -> tuple[F
     weight = _ENDS if top is None else top
     total = np.full((1, rises.shape[1]), weight)
     system = np.vstack([rises, stiffness, total])
-    right = np.concatenate([points[:, 1], np.zeros(len(stiffness)), [weight]])
+    right = np.concatenate([points[:, 1], np.zeros(len(stiffness)), [weight * end]])
     rise, _ = nnls(system, right, maxiter=100 * system.shape[1])
     heights = np.concatenate([[0.0], np.cumsum(rise)])
     if top is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from cod_harness.engine import settings
@@ -26,8 +27,8 @@ class Recipe(BaseEstimator):  # type: ignore[misc]
     law : "eq4", or "f1", "f2", "f3" of Table 4.
     min_a, min_b, max_c : thresholds of C.1, see `Thresholds`.
     map_rmse : T of C.2, accuracy.
-    map_top : weight of (1, 1) against a measured point of the map; None to pass through it, as in
-        the paper.  A subset that is solved while the rest is not says nothing of the rest.
+    map_top : weight of the map's end, where the subset is solved and the rest of the questions went
+        on as it has, against a measured point; None to pass through (1, 1), as in the paper.
     noise_floor : accuracy; the least standard deviation of a cluster's mean rate in the weights,
         for what models miss their trend by.  Above most sampling errors it makes the weights nearly
         equal, as in the paper.
@@ -35,6 +36,8 @@ class Recipe(BaseEstimator):  # type: ignore[misc]
         Four parameters pass through the points of a short ladder in many ways, and plain least
         squares picks a jump, which extrapolates to certainty: of laws the points cannot tell
         apart, take the slower.
+    c_scale : of the ridge penalty (c / c_scale)^2 likewise, on the loss that is to stay; inf for
+        none, as in the paper.  A ladder that has not levelled off cannot tell where it will.
     b_bound : upper bound on b in the fits, or None for none that matters.  Not in the paper: where
         rungs jump, the points insist on a jump, and few jumps are as sudden as they look.
     min_share : least share of the questions that must be predictable for the clusters to speak,
@@ -63,6 +66,7 @@ class Recipe(BaseEstimator):  # type: ignore[misc]
         map_top: float | None = settings.MAP_TOP,
         noise_floor: float = settings.NOISE_FLOOR,
         b_scale: float = settings.B_SCALE,
+        c_scale: float = settings.C_SCALE,
         b_bound: float | None = settings.B_BOUND,
         min_share: float = settings.MIN_SHARE,
         trend: bool = True,
@@ -82,6 +86,7 @@ class Recipe(BaseEstimator):  # type: ignore[misc]
         self.map_top = map_top
         self.noise_floor = noise_floor
         self.b_scale = b_scale
+        self.c_scale = c_scale
         self.b_bound = b_bound
         self.min_share = min_share
         self.trend = trend
@@ -108,6 +113,7 @@ class Recipe(BaseEstimator):  # type: ignore[misc]
             map_top=None,
             noise_floor=settings.NOISE_FLOOR,
             b_scale=settings.B_SCALE,
+            c_scale=np.inf,
             b_bound=None,
             min_share=0.0,
             trend=False,
@@ -127,9 +133,11 @@ class Recipe(BaseEstimator):  # type: ignore[misc]
         """The law of the clusters (4.2), b bounded; raises InputError on a wrong setting."""
         if self.law not in LAWS:
             raise InputError(f"law is {self.law!r}: give one of {', '.join(LAWS)}")
-        if not self.b_scale > 0 or not (self.b_bound is None or self.b_bound > 0):
+        scales = (self.b_scale, self.c_scale, 1.0 if self.b_bound is None else self.b_bound)
+        if not all(scale > 0 for scale in scales):
             raise InputError(
-                f"b_scale is {self.b_scale!r}, b_bound is {self.b_bound!r}: give numbers above 0"
+                f"b_scale is {self.b_scale!r}, c_scale is {self.c_scale!r}, "
+                f"b_bound is {self.b_bound!r}: give numbers above 0"
             )
         law = LAWS[self.law]
         return law if self.b_bound is None else replace(law, b_bound=self.b_bound)

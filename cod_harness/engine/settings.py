@@ -28,6 +28,7 @@ DENSE_SHARE = 0.9  # of the rows that DBSCAN is to find dense; judgement: the us
 # Fits of the laws (4.2).  The paper is silent on weights and starts.
 NOISE_FLOOR = 0.02  # accuracy; what models miss their trend by, at least; judgement, by backtests
 B_SCALE = 1.0  # ridge penalty (b / this)^2 on the chi-square; judgement, by backtests
+C_SCALE = 0.15  # ridge penalty (c / this)^2 likewise; judgement, by benchmarks/paper_setting.py
 B_BOUND = 1.5  # upper bound on b; judgement, by backtests: few jumps are as sudden as they look
 
 # Which clusters extrapolate (C.1, Table A1).
@@ -40,7 +41,8 @@ MIN_SHARE = 0.1  # of the questions, below which the clusters are silent; judgem
 
 # Map from subset to full set (4.4, C.2, C.3).
 MAP_RMSE = 0.005  # T, accuracy; 0.0025 overfits, 0.02 underfits (C.3)
-MAP_TOP = 0.3  # weight of (1, 1) against a measured point; judgement, by backtests
+MAP_TOP = 0.3  # weight of the map's end against a measured point; judgement, by backtests
+REST_POINTS = 5  # the best models, whose rest tells where the rest goes; judgement, likewise
 MAX_PIECES = 6  # judgement: as many as ten points can tell
 MAP_STIFFNESS = 1e-3  # weight of a smooth slope against the points: enough where there are none
 MAP_NEAR = 1.25  # times the least error: more pieces than that needs would follow the noise
@@ -50,7 +52,7 @@ N_REPLICATES = 200
 RUNG_EFFECT = 0.04  # prior scale, accuracy at a rate of 1/2; judgement, by backtests
 PRIOR_WEIGHT = 2.0  # rungs' worth of evidence in each prior of an interval; judgement, by backtests
 LEAST_GIVE = 0.1  # Bernoulli scale below which a residual tells nothing of the rung effect
-REST_GROWTH = 0.5  # sd of how the unpredictable rest goes on, per unit of subset beyond the map
+REST_GROWTH = 0.5  # sd of how the unpredictable rest goes on, per unit of subset
 
 # The ability of models (views.irt), in units of ability: log a of Eq. 4.
 POPULATION_SMOOTH = 0.75  # sd of the kernel that smooths the population of difficulties
@@ -95,7 +97,8 @@ UNSEEN = 0.02
 # Views pooled; judged on backtests, where a half or double of any of them moves no ladder's mean
 # error by more than half a point.
 ONE_SD = 0.6827  # probability within a standard deviation of a normal distribution's mean
-CLUSTERS_WIDEN = 3.0  # the refits keep the choice of clusters, and are too sure by about this
+# The clusters are doubted by this times what their laws missed the last rung by without it.
+CLUSTERS_MISS = 3.0
 TREND_COARSE = 0.1  # accuracy at a half by which one curve may miss a benchmark of many kinds
 LEAST_SD = 0.1  # of any view's weight, ability: no law is exact; 3.5 points of accuracy at a half
 POOL_ENDS = 0.003  # the clusters' accuracies are kept this far from 0 and 1

@@ -84,7 +84,7 @@ def test_few_draws_silence_the_clusters(world):
 def test_recovers_parameters():
     rates = simulated(0, per_kind=50, draws=0, spread=0.0)
     # One row per kind: no neighbourhood, hence the bandwidth by hand.
-    model = COD(bandwidth=0.01, b_scale=np.inf).fit(rates[:, :-1], LADDER, 0)
+    model = COD(bandwidth=0.01, b_scale=np.inf, c_scale=np.inf).fit(rates[:, :-1], LADDER, 0)
     assert len(model.clusters_) == len(KINDS)
     for cluster in model.clusters_:
         kind = KINDS[np.argmin(np.abs(KINDS[:, 0] - cluster.a))]
@@ -92,10 +92,11 @@ def test_recovers_parameters():
         np.testing.assert_allclose(cluster.curve(LADDER), law(kind[None], LADDER)[0], atol=1e-4)
         assert cluster.predictable and cluster.reason is None
     # What a law pays for its steepness moves a forecast 12 times beyond eight rungs by little.
-    for penalised, free in zip(
-        COD(bandwidth=0.01).fit(rates[:, :-1], LADDER, 0).clusters_, model.clusters_, strict=True
-    ):
-        assert penalised.curve(TARGET) == pytest.approx(free.curve(TARGET), abs=0.02)
+    # So does what it pays for a loss that is to stay.
+    for settings, much in (({"c_scale": np.inf}, 0.02), ({}, 0.03)):
+        penalised = COD(bandwidth=0.01, **settings).fit(rates[:, :-1], LADDER, 0)
+        for one, free in zip(penalised.clusters_, model.clusters_, strict=True):
+            assert one.curve(TARGET) == pytest.approx(free.curve(TARGET), abs=much)
 
 
 # Not the paper's scale: 1.5e9 to 2.5e13 FLOP, and a target at 2.6e14.
@@ -359,8 +360,9 @@ def test_refuses_anchors_and_targets(fitted):
         fitted.forecast(TARGET, 90)
     with pytest.raises(InputError, match="law is 'f9'"):
         COD(law="f9").fit(GOOD, FOUR)
-    with pytest.raises(InputError, match="b_scale is 0, b_bound is"):
-        COD(b_scale=0).fit(GOOD, FOUR)
+    for wrong in ({"b_scale": 0}, {"c_scale": -1.0}, {"b_bound": 0.0}, {"c_scale": np.nan}):
+        with pytest.raises(InputError, match=r"b_scale is .*, c_scale is .*, b_bound is"):
+            COD(**wrong).fit(GOOD, FOUR)
 
 
 def test_settings():

@@ -1,6 +1,6 @@
 """The pipeline again, step by step from its parts: what `COD` puts together, and how."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from cod_harness.engine.measurements import measurements
 from cod_harness.engine.verdicts import cluster_doubts, map_doubts
 from cod_harness.engine.views.pooling import clusters_view, parts, trend_view
 from cod_harness.engine.views.reach import emergence, reach
+from cod_harness.engine.views.refits import last_rung_miss
 
 MIDDLE = 0.5 * np.log(LADDER[0] * LADDER[-1])
 X = np.log(LADDER) - MIDDLE
@@ -37,13 +38,13 @@ def fitted(given, **changed):
     return model.fit(ladder.rates, LADDER, 100, anchors=ladder.anchors, labels=labels)
 
 
-def laws_of(given, law=EQ4, b_scale=1.0, noise_floor=0.02):
+def laws_of(given, law=EQ4, b_scale=1.0, c_scale=0.15, noise_floor=0.02):
     ladder, labels = given
     groups = [labels == label for label in range(3)]
     means = np.array([ladder.rates[group].mean(axis=0) for group in groups])
     variance = np.array([cluster_variance(ladder, group) for group in groups])
     sigma = np.sqrt(variance + noise_floor**2)
-    return means, fit(law, X, means, sigma, penalty=law.ridge_penalty(b_scale))
+    return means, fit(law, X, means, sigma, penalty=law.ridge_penalty(b_scale, c_scale))
 
 
 def test_each_cluster_is_the_law_fitted_to_its_mean(given):
@@ -52,8 +53,8 @@ def test_each_cluster_is_the_law_fitted_to_its_mean(given):
         ({}, {"law": bounded}),
         ({"b_bound": None}, {}),
         (
-            {"b_scale": 0.3, "noise_floor": 0.05},
-            {"law": bounded, "b_scale": 0.3, "noise_floor": 0.05},
+            {"b_scale": 0.3, "c_scale": 0.05, "noise_floor": 0.05},
+            {"law": bounded, "b_scale": 0.3, "c_scale": 0.05, "noise_floor": 0.05},
         ),
     ]:
         model = fitted(given, n_replicates=0, trend=False, **changed)
@@ -75,7 +76,7 @@ def test_subset_map_and_forecast(given):
     assert found.subset.mean == pytest.approx(np.mean(curves), rel=1e-12)  # of equal size
     assert found.subset.share == model.subset_share_ == pytest.approx(inside.mean())
     both = np.hstack([ladder.rates, ladder.anchors])
-    by_hand = fit_map(both[inside].mean(axis=0), both.mean(axis=0), 0.005, 0.3)
+    by_hand = fit_map(both[inside].mean(axis=0), both.mean(axis=0), 0.005, 0.3, inside.mean())
     np.testing.assert_allclose(model.mapping_.points, by_hand.points, rtol=1e-12)
     assert found.mean == found.low == found.high == pytest.approx(by_hand(found.subset.mean))
     np.testing.assert_array_equal(model.classes_ == "predictable", inside)
@@ -105,12 +106,21 @@ def test_measured_accuracies(given):
 
 
 def test_the_clusters_view(given):
-    """Their mean, and the central 68 % of the refits."""
+    """Their mean, the central 68 % of the refits, doubt by how they miss the last rung."""
     model = fitted(given, n_replicates=20)
     views = model.views(TARGET)
     mean = float(model.mapping_(model.forecast(TARGET).subset.mean))
     low, high = central_interval(model._draws(TARGET), mean, settings.ONE_SD)
-    assert views["clusters"] == clusters_view(mean, low, high)
+    kept = [cluster.id for cluster in model.clusters_ if cluster.predictable]
+    means, _ = laws_of(given)
+    ladder, labels = given
+    variance = np.array([cluster_variance(ladder, labels == label) for label in range(3)])
+    sigma, law = np.sqrt(variance + 0.02**2), EmergenceLaw("eq4", EQ4.parameters, b_bound=1.5)
+    penalty, sizes = law.ridge_penalty(1.0, 0.15), np.full(len(kept), 25.0)
+    miss = last_rung_miss(law, X, means[kept], sigma[kept], sizes, penalty)
+    assert miss > 0
+    expected = clusters_view(mean, low, high, miss)
+    assert astuple(views["clusters"]) == pytest.approx(astuple(expected), rel=1e-9)
     assert model.forecast(TARGET).parts == parts(views)
 
 

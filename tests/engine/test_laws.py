@@ -43,7 +43,8 @@ def test_bounds():
     assert EmergenceLaw("f3", ("d", "b"), b_bound=50.0).upper[1] == 10.0
 
 
-def test_ridge_penalty_is_on_b_alone():
+def test_ridge_penalty_is_on_b_and_where_asked_on_c():
+    np.testing.assert_allclose(EQ4.ridge_penalty(0.5, 0.2), [0, 4, 25, 0])
     np.testing.assert_allclose(EQ4.ridge_penalty(0.5), [0, 4, 0, 0])
     np.testing.assert_allclose(F3.ridge_penalty(2.0), [0, 0.25])
     np.testing.assert_array_equal(F3.ridge_penalty(np.inf), [0, 0])

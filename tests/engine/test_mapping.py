@@ -9,7 +9,7 @@ from scipy.optimize import lsq_linear
 
 from cod_harness.engine import MonotoneMap, fit_map
 from cod_harness.engine import settings as settings_of_the_engine
-from cod_harness.engine.mapping import _knots, _rising_heights
+from cod_harness.engine.mapping import _end, _knots, _rising_heights
 
 GRID = np.linspace(0, 1, 3001)
 rates = st.floats(0, 1, allow_subnormal=False)
@@ -103,6 +103,33 @@ def test_without_points_near_it_the_top_still_decides():
     assert fit_map(subset, 0.5 * subset, top=0.3)(1.0) == pytest.approx(1, abs=0.05)
 
 
+def test_the_end_by_hand():
+    """The rest's line through the best five at a subset of 1, its slope shrunk a little."""
+    subset = np.array([0.5, 0.0, 0.1, 0.3, 0.2, 0.4])
+    rest = np.array([0.30, 0.9, 0.10, 0.20, 0.15, 0.25])  # the worst model has no say
+    end = _end(np.column_stack([subset, 0.8 * subset + 0.2 * rest]), 0.8)
+    slope = 0.5 * 0.1 / (0.1 + 0.04**2)  # rest = 0.05 + subset / 2; apart^2 sums to 0.1
+    assert end == pytest.approx(0.8 + 0.2 * (0.2 + 0.7 * slope), rel=1e-12)
+
+
+def test_the_rest_never_falls_nor_passes_one_and_may_be_nobody():
+    subset = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
+    falling = np.column_stack([subset, 0.5 * subset + 0.5 * (0.5 - subset)])
+    assert _end(falling, 0.5) == pytest.approx(0.5 + 0.5 * 0.2, rel=1e-12)
+    steep = np.column_stack([subset, 0.5 * subset + 0.5 * np.minimum(2.0 * subset, 1.0)])
+    assert _end(steep, 0.5) == pytest.approx(1.0)
+    assert _end(falling, 1.0) == 1.0
+
+
+def test_the_map_ends_where_the_rest_goes():
+    """The paper's map is drawn to (1, 1) all the same."""
+    subset = np.array([0.1, 0.3, 0.5, 0.7])
+    full = 0.6 * subset + 0.4 * 0.25
+    assert fit_map(subset, full, top=0.3, share=0.6)(1.0) == pytest.approx(0.7, abs=0.02)
+    assert fit_map(subset, full, top=0.3)(1.0) > 0.8
+    assert fit_map(subset, full, share=0.6)(1.0) == pytest.approx(1.0)
+
+
 def by_least_squares(points, knots, top):
     """The same curve, from scipy's bounded least squares over the rises between coefficients."""
     padded = np.concatenate([np.zeros(3), knots, np.ones(3)])
@@ -163,7 +190,7 @@ def test_what_no_rising_curve_reaches_is_reached_as_nearly_as_it_can():
         knots = _knots(x, pieces)
         if len(knots) <= pieces:
             break
-        reached.append(_rising_heights(points, knots, None)[1])
+        reached.append(_rising_heights(points, knots, None, 1.0)[1])
     found = fit_map(x, y)
     first = next(error for error in reached if error <= 1.25 * min(reached))
     assert found.rmse == pytest.approx(first)
@@ -206,7 +233,7 @@ def test_no_more_than_six_pieces():
     padded = np.concatenate([np.zeros(3), _knots(x, 7), np.ones(3)])
     stairs = BSpline(padded, heights, 3)(x)
     knots = [_knots(x, pieces) for pieces in range(1, 8)]
-    errors = [_rising_heights(np.column_stack([x, stairs]), each, None)[1] for each in knots]
+    errors = [_rising_heights(np.column_stack([x, stairs]), each, None, 1.0)[1] for each in knots]
     assert errors[6] < min(errors[:6]) / 1.25
     found = fit_map(x, stairs, threshold=0.0)
     first = next(error for error in errors if error <= 1.25 * min(errors[:6]))
@@ -216,6 +243,6 @@ def test_no_more_than_six_pieces():
 def test_an_error_at_the_threshold_is_not_below_it():
     x = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
     y = np.array([0.1, 0.3, 0.2, 0.4, 0.3])
-    at = _rising_heights(np.column_stack([x, y]), _knots(x, 1), None)[1]
+    at = _rising_heights(np.column_stack([x, y]), _knots(x, 1), None, 1.0)[1]
     assert len(fit_map(x, y, threshold=at).knots) > 2
     assert len(fit_map(x, y, threshold=at * 1.001).knots) == 2

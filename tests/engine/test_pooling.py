@@ -18,12 +18,13 @@ def scaled(accuracy):
 
 
 def test_the_clusters_view_by_hand():
-    found = clusters_view(0.6, 0.5, 0.7)
+    found = clusters_view(0.6, 0.5, 0.7, 0.1)
     assert found.centre == pytest.approx(scaled(0.6), rel=1e-14)
-    assert found.sd == pytest.approx(3.0 * (scaled(0.7) - scaled(0.5)) / 2, rel=1e-14)
-    assert (found.doubt, found.below, found.above) == (0.0, 0.0, 0.0)
-    assert clusters_view(1.0, 1.0, 1.0).centre == pytest.approx(scaled(0.997))
-    assert clusters_view(0.0, 0.0, 0.0).centre == pytest.approx(scaled(0.003))
+    assert found.sd == pytest.approx((scaled(0.7) - scaled(0.5)) / 2, rel=1e-14)
+    assert found.doubt == pytest.approx(0.3, rel=1e-14)
+    assert (found.below, found.above) == (0.0, 0.0)
+    assert clusters_view(1.0, 1.0, 1.0, 0.0).centre == pytest.approx(scaled(0.997))
+    assert clusters_view(0.0, 0.0, 0.0, 0.0).centre == pytest.approx(scaled(0.003))
 
 
 def test_the_trends_view_by_hand():
@@ -73,15 +74,17 @@ def test_the_trend_alone_is_itself_to_the_very_ends():
 
 def test_the_surer_view_weighs_more():
     trend = trend_view(0.3, (0.1, 0.6), (0.05, 0.8))
-    assert 0.5 < pooled({"clusters": clusters_view(0.6, 0.59, 0.61), "trend": trend})[1] < 0.6
-    assert pooled({"clusters": clusters_view(0.6, 0.2, 0.9), "trend": trend})[1] < 0.45
+    assert 0.5 < pooled({"clusters": clusters_view(0.6, 0.59, 0.61, 0.0), "trend": trend})[1] < 0.6
+    for doubtful in (clusters_view(0.6, 0.2, 0.9, 0.0), clusters_view(0.6, 0.59, 0.61, 0.4)):
+        assert pooled({"clusters": doubtful, "trend": trend})[1] < 0.5
 
 
 def test_disagreement_widens_the_interval():
     trend = trend_view(0.6, (0.55, 0.65), (0.5, 0.7))
     widths = []
     for middle in (0.6, 0.3):
-        views = {"clusters": clusters_view(middle, middle - 0.02, middle + 0.02), "trend": trend}
+        clusters = clusters_view(middle, middle - 0.02, middle + 0.02, 0.05)
+        views = {"clusters": clusters, "trend": trend}
         low, _, high = pooled(views)
         widths.append(high - low)
     assert widths[1] > 1.5 * widths[0]

@@ -15,7 +15,7 @@ from cod_harness.engine.laws import EQ4
 from cod_harness.engine.mapping import MonotoneMap
 from cod_harness.engine.measurements import measurements
 from cod_harness.engine.views import refits
-from cod_harness.engine.views.refits import Replicates, replicates
+from cod_harness.engine.views.refits import Replicates, last_rung_miss, replicates
 
 X = np.log(LADDER) - 0.5 * np.log(LADDER[0] * LADDER[-1])
 
@@ -128,6 +128,31 @@ def test_replicates_spread_as_stated(made):
         assert np.corrcoef(others[:, place], subset[:, place])[0, 1] > 0.5
     for mapping in found.maps[:5]:
         assert mapping.points[8] == pytest.approx([0.5, 0.5])
+
+
+def test_the_maps_know_the_share(made):
+    """Their end is where the rest, a quarter of the questions at about 0.3, goes: level."""
+    _, _, _, found, _ = made
+    ends = [mapping(1.0) for mapping in found.maps]
+    assert np.median(ends) == pytest.approx(0.75 + 0.25 * 0.3, abs=0.04)
+
+
+def test_the_last_rung_by_hand():
+    """Two laws, known from all rungs but the last, which lies off them."""
+    theta = np.array([[0.5, 0.6, 0.0, 0.1], [0.2, 0.4, 0.0, 0.0]])
+    means = EQ4.curve(theta, X)
+    sizes, sigma = np.array([30.0, 10.0]), np.full(means.shape, 0.001)
+    true = float(means[:, -1] @ sizes / 40.0)
+    penalty = np.zeros(4)
+    assert last_rung_miss(EQ4, X, means, sigma, sizes, penalty) == pytest.approx(0.0, abs=1e-3)
+    means[:, -1] += [-0.1, 0.02]
+    off = true + (30 * -0.1 + 10 * 0.02) / 40
+    expected = abs(np.log(-np.log(true)) - np.log(-np.log(off)))
+    found = last_rung_miss(EQ4, X, means, sigma, sizes, penalty)
+    assert found == pytest.approx(expected, abs=1e-3)
+    # All that it sees of nobody and everybody is that they are beyond 0.3 and 99.7 %.
+    solved = np.ones((1, 8))
+    assert last_rung_miss(EQ4, X, solved, sigma[:1], sizes[:1], penalty) == 0.0
 
 
 def test_the_targets_noise_is_a_standardised_effect(made):

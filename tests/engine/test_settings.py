@@ -4,6 +4,8 @@ import ast
 import json
 from pathlib import Path
 
+import numpy as np
+
 from cod_harness.engine import COD, ImprovedMeanShift, settings
 
 ENGINE = Path(settings.__file__).parent
@@ -36,7 +38,8 @@ def test_the_published_recipe_is_the_papers_whatever_the_defaults_become():
     assert COD.paper().get_params() == {
         "min_cluster_size": 10, "quantile": 0.1, "bandwidth": None, "max_distance_fraction": 0.1,
         "exact_up_to": 50_000, "law": "eq4", "min_a": 1.0, "min_b": 0.1, "max_c": 1.0,
-        "map_rmse": 0.005, "map_top": None, "noise_floor": 0.02, "b_scale": 1.0, "b_bound": None,
+        "map_rmse": 0.005, "map_top": None, "noise_floor": 0.02, "b_scale": 1.0,
+        "c_scale": np.inf, "b_bound": None,
         "min_share": 0.0, "trend": False, "n_replicates": 200, "random_state": 0,
     }  # fmt: skip
     assert ImprovedMeanShift().get_params() == {

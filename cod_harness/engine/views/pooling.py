@@ -36,10 +36,14 @@ class View:
     above: float = 0.0
 
 
-def clusters_view(mean: float, low: float, high: float) -> View:
-    """The clusters' forecast, from an accuracy and its central interval at `settings.ONE_SD`."""
+def clusters_view(mean: float, low: float, high: float, miss: float) -> View:
+    """The clusters' forecast, from an accuracy and its central interval at `settings.ONE_SD`.
+
+    miss: ability by which their laws missed the last rung (`refits.last_rung_miss`), of which
+    `settings.CLUSTERS_MISS` times is doubt: the refits know nothing of laws that do not hold.
+    """
     centre, bottom, top = (_scaled(_inside(value)) for value in (mean, low, high))
-    return View(centre, settings.CLUSTERS_WIDEN * (top - bottom) / 2.0)
+    return View(centre, (top - bottom) / 2.0, settings.CLUSTERS_MISS * miss)
 
 
 def trend_view(mean: float, one_sd: tuple[float, float], ends: tuple[float, float]) -> View:

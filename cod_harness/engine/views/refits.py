@@ -109,13 +109,29 @@ def replicates(
         others += effects * bernoulli_scale(ladder.rates[rest].mean(axis=0))
         full = rest.mean() * np.clip(others, 0.0, 1.0) + (1.0 - rest.mean()) * subset
     anchors = np.column_stack([ladder.anchors[~rest].mean(axis=0), ladder.anchors.mean(axis=0)])
+    share = 1.0 - float(rest.mean())
     maps = [
-        fit_map(np.append(s, anchors[:, 0]), np.append(f, anchors[:, 1]), threshold, top)
+        fit_map(np.append(s, anchors[:, 0]), np.append(f, anchors[:, 1]), threshold, top, share)
         for s, f in zip(subset, full, strict=True)
     ]
     noise = np.column_stack([random.standard_t(degrees, size=number), random.normal(size=number)])
     refitted = refits.theta.reshape(number, len(kept), -1)
     return Replicates(law, refitted, shares, maps, effect, noise, x)
+
+
+def last_rung_miss(
+    law: Law, x: Floats, means: Floats, sigma: Floats, sizes: Floats, penalty: Floats
+) -> float:
+    """How far the laws (clusters,) fitted without the last rung miss it together, in ability.
+
+    x (m,) log compute about the reference; means and sigma (clusters, m) as in the fit; sizes
+    (clusters,) weigh them.
+    """
+    thetas = fit(law, x[:-1], means[:, :-1], sigma[:, :-1], penalty=penalty).theta
+    foretold = law.curve(thetas, x[-1:])[:, 0]
+    at = np.array([foretold @ sizes, means[:, -1] @ sizes]) / sizes.sum()
+    inside = np.clip(at, settings.POOL_ENDS, 1.0 - settings.POOL_ENDS)
+    return float(abs(np.diff(-np.log(-np.log(inside)))[0]))
 
 
 def _redrawn(rates: Floats, number: int, random: np.random.Generator) -> Floats:
