@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from cod_harness.errors import InputError
@@ -55,6 +56,19 @@ def test_a_flipped_bit_is_named(tmp_path: Path) -> None:
         assert said == about
         named += 1
     assert named == 250
+
+
+def test_a_store_is_read_as_a_store_wherever_it_is_named(tmp_path: Path) -> None:
+    """Not as a table, whose rows count as they are: copies are one sample, a digest is held."""
+    about = settings("m")
+    about["tasks"]["t"]["identical_share"] = 1.0
+    path = write_passrates(tmp_path / "cod_passrates_1.parquet", rows("m", right=8), about)
+    for named in (path, tmp_path):
+        assert set(read_passrates(named).frame["n_samples"]) == {1}
+    pq.write_table(pq.read_table(path).slice(1), path)  # a row less
+    for named in (path, tmp_path):
+        with pytest.raises(InputError, match="its digest differs"):
+            read_passrates(named)
 
 
 def test_what_a_killed_writer_left_is_cleared(tmp_path: Path) -> None:

@@ -232,6 +232,18 @@ def test_numbers_out_of_all_bounds(tmp_path: Path) -> None:
     assert rates.notes == ("left out, no accuracy in the results: odd (acc,none of 1e+300)",)
 
 
+def test_the_count_that_is_told_serves_where_the_standard_error_tells_nothing(
+    tmp_path: Path,
+) -> None:
+    """At an accuracy of 1 it is 0, whatever the number of questions."""
+    ladder = ladder_of(["1b", "big"])
+    path = of_0_4(tmp_path / "1b.json", "1b", {"arc": (1.0, 300)})
+    rates = read_passrates(path, ladder)
+    assert cell(rates, "arc", "1b") == (1.0, 300) and rates.questions("arc") == 300
+    untold = of_0_4(tmp_path / "more" / "1b.json", "1b", {"arc": (1.0, 300)}, counts=False)
+    assert cell(read_passrates(untold, ladder), "arc", "1b") == (1.0, 0)
+
+
 def test_filters_of_later_versions(tmp_path: Path) -> None:
     scores = {"exact_match,strict-match": 0.25, "exact_match,flexible-extract": 0.5}
     scores |= {"exact_match_stderr,strict-match": "N/A"}
