@@ -5,8 +5,9 @@
 Each is begun in a folder of its own and killed (-9) at a random moment of the processor time that
 it takes undisturbed; then again, and so on, until it has come to its end or ten kills were made in
 a folder. After each kill every finished file is looked at: it must still be what it was, and every
-file of ours must be whole; and nothing that the command started may run five seconds later. After
-the last kill of a folder the command is run to its end, and must come to it.
+file of ours must be whole; nothing that the command started may run five seconds later, and nothing
+of it, its children's logs included, may have told of a trace. After the last kill of a folder the
+command is run to its end, and must come to it.
 
 `ladder` and `demo` are the commands themselves on the four smallest rungs of the shipped ladder,
 the fifth as target, one checkpoint each, two tasks and few samples: what is killed is the same, and
@@ -43,6 +44,7 @@ ROUND = 10  # kills in one folder
 TASKS = "demo_gsm8k,demo_bbh"
 RUNGS = 4
 MARK = "COD_KILLED"  # in the environment of all that a command starts: its folder
+TOLD = "told.txt"  # standard error of a folder's commands
 GRACE = 5.0  # seconds in which what a killed command started has to end
 # `demo` with a ladder, tasks and samples of ours.
 DEMO = """
@@ -65,13 +67,14 @@ class Counted:
     unfinished: int = 0
     left: int = 0
     running: int = 0
+    traces: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def row(self) -> str:
         """A line of the table."""
         return (
             f"| `{self.command}` | {self.kills} | {len(self.lost)} | {len(self.broken)} | "
-            f"{self.unfinished} | {self.left} | {self.running} |"
+            f"{self.unfinished} | {self.left} | {self.running} | {len(self.traces)} |"
         )
 
 
@@ -133,16 +136,23 @@ def broken(files: Sequence[Path]) -> list[str]:
 def run(words: Sequence[str], after: float | None, folder: Path) -> int:
     """Run to the end, or kill it once it and its children have used so many seconds of processor
     time; the exit status."""
-    process = subprocess.Popen(
-        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        env=os.environ | {MARK: str(folder)},
-    )  # fmt: skip
+    with open(folder / TOLD, "ab") as told:
+        process = subprocess.Popen(
+            words, stdout=subprocess.DEVNULL, stderr=told, start_new_session=True,
+            env=os.environ | {MARK: str(folder)},
+        )  # fmt: skip
     while process.poll() is None:
         time.sleep(0.1)
         if after is not None and used(folder) >= after:
             process.kill()  # the command alone: its children must end by themselves
             break
     return process.wait()
+
+
+def traces(folder: Path) -> list[str]:
+    """Traces in what was told: what stands in a file from the first to the end."""
+    texts = [path.read_text("utf-8", "replace") for path in (folder / TOLD, *folder.rglob("*.log"))]
+    return [text[text.index("Traceback") :] for text in texts if "Traceback" in text]
 
 
 def used(folder: Path) -> float:
@@ -201,6 +211,7 @@ def tried(command: str, kills: int, chance: random.Random, shared: Path, work: P
         (folder / "rates.parquet").unlink(missing_ok=True)
         count.unfinished += run(words_of(command, folder, shared), None, folder) != 0
         count.left += len([path for path in folder.rglob(".cod_*.tmp")])
+        count.traces += traces(folder)
     return count
 
 
@@ -213,9 +224,9 @@ def main() -> None:
     os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     print(
         "| command | kills | files lost or changed | files not whole | not finished after | left | "
-        f"running {GRACE:.0f} s after |"
+        f"running {GRACE:.0f} s after | traces |"
     )
-    print("|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         work, chance = Path(name), random.Random(16)
         made = work / "made"
@@ -225,7 +236,7 @@ def main() -> None:
         for command in asked.commands:
             found = tried(command, asked.kills, chance, made, work)
             print(found.row(), flush=True)
-            for text in [*found.lost, *found.broken]:
+            for text in [*found.lost, *found.broken, *found.traces]:
                 print(f"    {text}", file=sys.stderr)
 
 

@@ -182,7 +182,7 @@ def changed(content: Any, chance: random.Random) -> Any:
         elif way < 0.25 and isinstance(inside, dict):
             inside[str(chance.choice(("", "x" * 300, "\ud800", "a\nb", "g")))] = inside.pop(key)
         elif way < 0.3:
-            inside[key] = deep(inside[key], chance.choice((50, 500, 1000)))
+            inside[key] = deep(inside[key], chance.choice((50, 500, 900, 990, 1000)))
         else:
             inside[key] = chance.choice(VALUES)
     return content

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,19 @@ def log(
     return made
 
 
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Logs of two rungs, the first's first by name."""
+    inspect = pytest.importorskip("inspect_ai", reason="needs pip install 'cod-harness[inspect]'")
+    made = []
+    for rung in ("f1", "f2"):
+        folder = tmp_path_factory.mktemp("logs")
+        log(inspect, folder, f"mockllm/{rung}")
+        [path] = folder.glob("*.eval")
+        made.append(path.rename(folder / f"{rung}.eval"))
+    return made
+
+
 def test_epochs_are_repeats(
     inspect: Any, tmp_path: Path, ladder_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,6 +140,64 @@ def test_broken_log(inspect: Any, tmp_path: Path, ladder: Ladder) -> None:
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(InputError, match="not a readable log of Inspect"):
         ingest([path], ladder)
+
+
+def rewritten(path: Path, name: str, content: bytes) -> None:
+    """The archive with another content of one part."""
+    with zipfile.ZipFile(path) as good:
+        parts = {part: good.read(part) for part in good.namelist()}
+    assert name in parts
+    with zipfile.ZipFile(path, "w") as made:
+        for part, data in (parts | {name: content}).items():
+            made.writestr(part, data)
+
+
+@pytest.mark.parametrize("part", ["header.json", "summaries.json"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[1]", b"null", b"[" * 700 + b"]" * 700, b"[" * 9000 + b"]" * 9000, b"\xff"],
+    ids=["nothing", "cut", "another type", "null", "deep", "deeper", "no text"],
+)
+def test_a_broken_log_costs_no_other(
+    tmp_path: Path, ladder: Ladder, logs: list[Path], part: str, content: bytes
+) -> None:
+    for path in logs:
+        shutil.copy(path, tmp_path)
+    broken, _ = sorted(tmp_path.glob("*.eval"))
+    rewritten(broken, part, content)
+    found = ingest([tmp_path], ladder)
+    assert set(found.frame["model"]) == {"f2"} and len(found.frame) == 3
+    assert any(str(broken) in note and "not used" in note for note in found.notes)
+
+
+def test_a_flipped_byte_costs_no_other(tmp_path: Path, ladder: Ladder, logs: list[Path]) -> None:
+    """What is compressed has a sum of its own, which the archive's reader looks at."""
+    for path in logs:
+        shutil.copy(path, tmp_path)
+    broken, _ = sorted(tmp_path.glob("*.eval"))
+    with zipfile.ZipFile(broken) as good:
+        at = good.getinfo("summaries.json").header_offset
+    data = bytearray(broken.read_bytes())
+    data[at + 60] ^= 1
+    broken.write_bytes(data)
+    found = ingest([tmp_path], ladder)
+    assert set(found.frame["model"]) == {"f2"}
+    assert any(str(broken) in note and "not used" in note for note in found.notes)
+
+
+def test_a_run_that_did_not_end_well_costs_no_other(
+    tmp_path: Path, ladder: Ladder, logs: list[Path]
+) -> None:
+    for path in logs:
+        shutil.copy(path, tmp_path)
+    stopped, _ = sorted(tmp_path.glob("*.eval"))
+    with zipfile.ZipFile(stopped) as good:
+        header = good.read("header.json")
+    assert b'"status":"success"' in header
+    rewritten(stopped, "header.json", header.replace(b'"status":"success"', b'"status":"error"'))
+    found = ingest([tmp_path], ladder)
+    assert set(found.frame["model"]) == {"f2"}
+    assert any("its run ended with 'error'" in note for note in found.notes)
 
 
 def test_without_inspect(tmp_path: Path, ladder: Ladder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,13 @@ def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def nested(levels: int) -> list[Any]:
+    value: list[Any] = ["x"]
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 def written(path: Path, samples: list[dict[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(sample) + "\n" for sample in samples))
     return path
@@ -178,6 +185,11 @@ def test_broken_lines(logged: Path, ladder: Ladder, line: str, words: str) -> No
         ({"filter": {}}, "its filter is no name"),
         ({"resps": [[]]}, "hold no response"),
         ({"resps": 5}, "hold no response"),
+        ({"metrics": [["exact_match"]]}, "its metrics are no names"),
+        *[
+            ({key: nested(700)}, "nested too deeply")
+            for key in ("doc_id", "doc", "target", "resps", "exact_match", "other")
+        ],
     ],
 )
 @pytest.mark.parametrize("at", [0, 3])
@@ -186,12 +198,19 @@ def test_samples_of_other_types(
 ) -> None:
     path = one(logged)
     samples = [row for row in rows(path) if row["filter"] == "strict-match"]
-    if at == 0:  # what is wrong from the start is the metric's, not the line's
-        samples[0] |= {key: value for key, value in change.items() if key != "exact_match"}
     samples[at] |= change
     found = ingest([written(path, samples)], ladder)
     assert len(found.frame) == len(samples) - 1
     assert words in said(found, "the other lines are used")
+
+
+def test_a_first_sample_without_its_score(logged: Path, ladder: Ladder) -> None:
+    path = one(logged)
+    samples = [row for row in rows(path) if row["filter"] == "strict-match"]
+    del samples[0]["exact_match"]
+    found = ingest([written(path, samples)], ladder)
+    assert len(found.frame) == len(samples) - 1
+    assert "line 1: has no exact_match" in said(found, "the other lines are used")
 
 
 def test_a_document_that_the_task_cannot_score(

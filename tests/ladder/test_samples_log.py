@@ -22,6 +22,13 @@ def line(number: int, name: str = "none", **more: Any) -> str:
     return json.dumps({**sample, **more}) + "\n"
 
 
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return {"a": value}
+
+
 def log(tmp_path: Path, *lines: str) -> Path:
     path = tmp_path / "samples_t_2026-01-01T00-00-00.000.jsonl"
     path.write_text("".join(lines))
@@ -91,6 +98,11 @@ def test_the_last_line_may_be_cut_off(tmp_path: Path) -> None:
         (line(1, resps=[]), "its resps hold no response"),
         (line(1, resps=[[]]), "its resps hold no response"),
         (line(1, resps="x"), "its resps hold no response"),
+        (line(1, metrics="acc"), "its metrics are no names"),
+        (line(1, metrics=["acc", 1]), "its metrics are no names"),
+        (line(1, doc=nested(99)), "nested too deeply"),
+        (line(1, doc=nested(700)), "nested too deeply"),
+        (line(1, doc="@").replace('"@"', "[" * 9000 + "]" * 9000), "not JSON"),
     ],
 )
 def test_what_is_no_sample_is_named(tmp_path: Path, text: str, problem: str) -> None:
@@ -102,6 +114,11 @@ def test_what_is_no_sample_is_named(tmp_path: Path, text: str, problem: str) -> 
     with pytest.raises(NoSample, match="not a logged sample") as caught:
         SamplesLog(log(tmp_path, text)).first()
     assert isinstance(caught.value, InputError)
+
+
+def test_as_deep_as_a_sample_may_be(tmp_path: Path) -> None:
+    path = log(tmp_path, line(0, doc=nested(98)), line(1, resps=[["{[" * 200]]))
+    assert len(list(SamplesLog(path).samples("none"))) == 2
 
 
 def test_what_strict_json_lacks(tmp_path: Path) -> None:

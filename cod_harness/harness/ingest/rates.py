@@ -183,12 +183,8 @@ class _Reader:
         self.repeats = known or self.logged_repeats
         self.rescorer: Rescorer | None = None
         offered = [Pipeline(name, pooled=name.startswith("maj")) for name in filters]
-        metrics = first.get("metrics")
-        reported = [
-            name
-            for name in (metrics if isinstance(metrics, list) else ())
-            if isinstance(name, str) and name in first
-        ]
+        # A first line without its score is one line less, as any other.
+        reported: list[str] = first.get("metrics", [])
         self.per_repeat = isinstance(first.get("scores_per_repeat"), Mapping)
         self.counted = "n_correct" in reported
         repeated = max(self.repeats, self.logged_repeats) > 1

@@ -16,6 +16,9 @@ from cod_harness.errors import InputError
 _BUFFER = 1 << 20
 _FILTER = re.compile(rb'"filter":\s*"((?:[^"\\]|\\.)*)"')
 _NAME = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
+# Lists and objects in one another. Documents have a few; hundreds would be too many for whatever
+# comes later: templates, scorers, processes that a sample is handed to.
+_DEEPEST = 100
 _NEEDED = ("doc_hash", "resps", "filter")
 _NAMES = ("doc_hash", "prompt_hash", "target_hash", "filter")
 
@@ -130,27 +133,49 @@ def _filter_of(line: bytes) -> str | None:
 
 
 def _sample(path: Path, number: int, line: bytes) -> Sample:
-    problem = ""
     try:
-        sample = _parsed(line)
+        sample: Sample = _parsed(line)  # which is looked at below
     except (ValueError, RecursionError) as error:
         if not line.endswith(b"\n"):
             raise CutOff(number) from None
         problem = f"not JSON: {error}"
     else:
-        if not isinstance(sample, dict):
-            problem = f"a {type(sample).__name__}, not an object"
-        else:
-            missing = [key for key in _NEEDED if key not in sample]
-            odd = [key for key in _NAMES if not _is_name(sample.get(key, ""))]
-            if not missing and not odd and _well_formed(sample["resps"]):
-                return sample
-            problem = "its resps hold no response"
-            if missing or odd:
-                problem = (
-                    f"it has no {', '.join(missing)}" if missing else f"its {odd[0]} is no name"
-                )
+        problem = _wrong_with(sample)
+        if not problem:
+            return sample
     raise NoSample(path, f"line {number}: not a logged sample ({problem}); was it edited?")
+
+
+def _wrong_with(sample: Any) -> str:
+    """What makes a line's value no sample; empty where nothing does."""
+    if not isinstance(sample, dict):
+        return f"a {type(sample).__name__}, not an object"
+    missing = [key for key in _NEEDED if key not in sample]
+    if missing:
+        return f"it has no {', '.join(missing)}"
+    odd = [key for key in _NAMES if not _is_name(sample.get(key, ""))]
+    if odd:
+        return f"its {odd[0]} is no name"
+    metrics = sample.get("metrics", [])
+    if not (isinstance(metrics, list) and all(map(_is_name, metrics))):
+        return "its metrics are no names"
+    if not _well_formed(sample["resps"]):
+        return "its resps hold no response"
+    return "nested too deeply" if _deeper_than(sample, _DEEPEST) else ""
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    inside = [value]
+    for _ in range(levels):
+        if not inside:
+            return False
+        inside = [
+            one
+            for some in inside
+            for one in (some.values() if isinstance(some, dict) else some)
+            if isinstance(one, (dict, list))
+        ]
+    return bool(inside)
 
 
 def _is_name(value: Any) -> bool:
