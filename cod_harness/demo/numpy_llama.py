@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from cod_harness.errors import InputError
 
@@ -159,10 +160,11 @@ class NumpyLlama:
     def log_probabilities(self, texts: Sequence[Sequence[int]]) -> list[Floats]:
         """For each text of n ids the (n, vocabulary) log-probabilities of what follows each id."""
         found: list[Floats] = [np.empty(0, dtype=np.float32)] * len(texts)
-        for rows in _batches([len(text) for text in texts], _ROWS_AT_ONCE):
-            states, _ = self._prefill(np.array([texts[row] for row in rows]))
-            for row, result in zip(rows, self._log_probabilities(states), strict=True):
-                found[row] = result
+        with _one_thread():
+            for rows in _batches([len(text) for text in texts], _ROWS_AT_ONCE):
+                states, _ = self._prefill(np.array([texts[row] for row in rows]))
+                for row, result in zip(rows, self._log_probabilities(states), strict=True):
+                    found[row] = result
         return found
 
     # Sampling --------------------------------------------------------------------------------
@@ -181,12 +183,13 @@ class NumpyLlama:
         room = self.context - how.new_tokens
         prompts = [list(prompt)[-room:] or [self.end] for prompt in prompts]
         written: list[list[str]] = [[] for _ in prompts]
-        for rows in _batches([len(prompt) for prompt in prompts], _ROWS_AT_ONCE):
-            texts = self._sample_batch(
-                np.array([prompts[row] for row in rows]), [uniforms[row] for row in rows], how
-            )
-            for row, repeats in zip(rows, texts, strict=True):
-                written[row] = repeats
+        with _one_thread():
+            for rows in _batches([len(prompt) for prompt in prompts], _ROWS_AT_ONCE):
+                texts = self._sample_batch(
+                    np.array([prompts[row] for row in rows]), [uniforms[row] for row in rows], how
+                )
+                for row, repeats in zip(rows, texts, strict=True):
+                    written[row] = repeats
         return written
 
     def _sample_batch(
@@ -255,23 +258,37 @@ class NumpyLlama:
             longer.append((own_k, own_v))
             grouped = np.zeros((len(asked), self._heads, slot.max() + 1, self._head), np.float32)
             grouped[place, :, slot] = q[:, :, 0]
-            to_prompt = (grouped @ prompt_k[asked].swapaxes(2, 3))[place, :, slot][:, :, None]
+            to_prompt = _each(grouped, prompt_k[asked].swapaxes(2, 3))[place, :, slot][:, :, None]
             to_own = q @ own_k.swapaxes(2, 3)
             weights = _softmax(np.concatenate((to_prompt, to_own), axis=-1) * self._scale)
             split = to_prompt.shape[-1]
             shared = np.zeros((*grouped.shape[:3], split), np.float32)
             shared[place, :, slot] = weights[:, :, 0, :split]
-            mixed = (shared @ prompt_v[asked])[place, :, slot]
+            mixed = _each(shared, prompt_v[asked])[place, :, slot]
             mixed += (weights[..., split:] @ own_v)[:, :, 0]
             x = x + _times(mixed.reshape(len(tokens), 1, -1), layer.out)
             x = self._fed(layer, x)
         return self._log_probabilities(x[:, 0]), longer
 
 
+def _one_thread() -> threadpool_limits:
+    """More would wait for each other longer than these products take."""
+    return threadpool_limits(1, "blas")
+
+
 def _times(x: Floats, weight: Floats) -> Floats:
-    """x (..., in) times weight (in, out) as one matrix product, not one for each text."""
-    product: Floats = x.reshape(-1, x.shape[-1]) @ weight
-    return product.reshape(*x.shape[:-1], -1)
+    """x (texts, ..., in) times weight (in, out), one matrix product for each text.
+
+    In one product of all of them a row's last digits depend on how many others there are.
+    """
+    product: Floats = (x[:, None] @ weight)[:, 0] if x.ndim == 2 else x @ weight
+    return product
+
+
+def _each(x: Floats, y: Floats) -> Floats:
+    """x (..., rows, in) times y (..., in, out), row by row, for the reason of `_times`."""
+    product: Floats = (x[..., None, :] @ y[..., None, :, :])[..., 0, :]
+    return product
 
 
 def _softmax(x: Floats) -> Floats:

@@ -67,6 +67,19 @@ def _alone(network: NumpyLlama, prompt: list[int], numbers: Any) -> str:
     return network.decode(ids[len(prompt) :])
 
 
+def test_others_beside_it_change_nothing(network: NumpyLlama) -> None:
+    """To the last digit: a shard of a task says what the whole task says."""
+    texts = [network.encode(text) for text in _prompts(12)]
+    draws = [np.random.default_rng(i).random((5, 12)) for i in range(len(texts))]
+    scored, drawn = network.log_probabilities(texts), network.sample(texts, draws, HOW)
+    for number in range(3):
+        part = range(number, len(texts), 3 + number)
+        some = [texts[at] for at in part]
+        for at, scores in zip(part, network.log_probabilities(some), strict=True):
+            np.testing.assert_array_equal(scores, scored[at])
+        assert network.sample(some, [draws[at] for at in part], HOW) == [drawn[at] for at in part]
+
+
 def test_pass_rates_agree_with_exact_probabilities(network: NumpyLlama) -> None:
     """Sampled minus exact, in standard errors, has mean 0 and standard deviation 1."""
     repeats = 32
