@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cod_harness.engine import METHODS
+from cod_harness.engine import METHODS, settings
 from cod_harness.engine.intervals import bernoulli_scale
 from cod_harness.engine.measurements import measurements
 from cod_harness.engine.methods import OURS
@@ -31,8 +31,9 @@ RUNGS = np.geomspace(4e19, 4e22, 7)
 TARGET = 6.0 * RUNGS[-1]
 EVERY = np.append(RUNGS, TARGET)
 DRAWS = 32
-EFFECT, DEGREES = 0.03, 6.0  # accuracy at a half: of a model alone
-WALK = 0.03  # likewise, of the trend from one rung to the next
+# What the baselines' intervals take for granted before they have seen a rung.
+EFFECT, DEGREES = settings.BASELINE_RUNG_EFFECT, 6.0  # accuracy at a half: of a model alone
+WALK = settings.BASELINE_DRIFT  # likewise, of the trend from one rung to the next
 TOGETHER = 0.5  # share of both, in variance, that a ladder's benchmarks have in common
 QUESTIONS = 100
 
