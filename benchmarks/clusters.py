@@ -1,10 +1,11 @@
 """What an executor costs a job: seconds and ratios over running the same commands directly.
 
-python benchmarks/clusters.py [--jobs 12] [--work 2] [--only local,slurm,ray]
+python benchmarks/clusters.py [--jobs 12] [--work 2] [--only slurm,ray]
 
 Jobs that wait `--work` seconds, four at a time on each engine; `direct` is the same commands by a
-pool of four threads. Then a ladder of four rungs and two tasks. SLURM and Ray are those of the
-tests, started here (tests/clusters); what is not installed is left out, saying so.
+pool of four threads. Then a ladder of four rungs and two tasks, twenty questions each.
+SLURM and Ray are those of the tests, started here (tests/clusters); what is not installed is left
+out, saying so.
 """
 
 from __future__ import annotations
@@ -39,28 +40,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=12)
     parser.add_argument("--work", type=float, default=2.0, help="seconds a job")
-    parser.add_argument("--only", default="local,slurm,ray")
+    parser.add_argument("--only", default="slurm,ray")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cod") as name:
         folder = Path(name)
         command = (sys.executable, "-c", f"import time; time.sleep({asked.work})")
         rounds = -(-asked.jobs // AT_ONCE)
-        direct, direct_ladder = _direct(command, asked.jobs), _ladder(folder, "direct", {})
+        direct = _direct(command, asked.jobs)
         print(f"{asked.jobs} jobs of {asked.work} s, {AT_ONCE} at a time; 4 rungs x 2 tasks\n")
-        print("|engine|all jobs, s|over direct|more a job, s|ladder, s|over local|")
-        print("|------|----------:|----------:|------------:|--------:|---------:|")
-        print(f"|direct|{direct:.1f}|1.00|-|-|-|")
+        print(
+            f"|engine|{asked.jobs} jobs, s|over direct|more a job, s|over local, s|ladder, s|"
+            "over local, s|"
+        )
+        print("|------|---------:|----------:|------------:|------------:|--------:|------------:|")
+        print(f"|direct|{direct:.1f}|1.00|-|-|-|-|")
+        local = (_jobs("local", folder / "jobs-local", command, asked.jobs, {}), _ladder(folder))
+        print(f"|local|{local[0]:.1f}|{_more(local[0], direct, rounds)}|-|{local[1]:.0f}|-|")
         for engine in asked.only.split(","):
             with engine_of(engine, folder) as options:
                 if options is None:
                     continue
                 took = _jobs(engine, folder / f"jobs-{engine}", command, asked.jobs, options)
-                ladder = direct_ladder if engine == "local" else _ladder(folder, engine, options)
+                ladder = _ladder(folder, engine, options.get("address", ""))
             print(
-                f"|{engine}|{took:.1f}|{took / direct:.2f}|{(took - direct) / rounds:.2f}"
-                f"|{ladder:.1f}|{ladder / direct_ladder:.2f}|",
+                f"|{engine}|{took:.1f}|{_more(took, direct, rounds)}|{took - local[0]:.1f}"
+                f"|{ladder:.0f}|{ladder - local[1]:.0f}|",
                 flush=True,
             )
+
+
+def _more(took: float, direct: float, rounds: int) -> str:
+    """Ratio to the commands alone, and seconds more a job, which is one of some at a time."""
+    return f"{took / direct:.2f}|{(took - direct) / rounds:.2f}"
 
 
 @contextmanager
@@ -115,7 +126,7 @@ def _jobs(
     return took
 
 
-def _ladder(folder: Path, engine: str, options: Mapping[str, str]) -> float:
+def _ladder(folder: Path, engine: str = "local", address: str = "") -> float:
     path = folder / "four.yaml"
     rungs = "".join(
         f"- {{name: {name}, params: {name}, tokens: 10M, model: cod-tiny, "
@@ -127,8 +138,8 @@ def _ladder(folder: Path, engine: str, options: Mapping[str, str]) -> float:
     line += ["--tasks", "demo_gsm8k,demo_mmlu_pro", "--output_path", str(folder / f"out-{engine}")]
     line += ["--limit", "20", "--cod-repeats", "4", "--jobs", str(AT_ONCE)]
     line += ["--include_path", str(task_folder() / "demo"), "--cod-include-only"]
-    line += ["--executor", "local" if engine == "direct" else engine]
-    line += ["--ray-address", options["address"]] if options else []
+    line += ["--executor", engine]
+    line += ["--ray-address", address] if address else []
     begun = time.perf_counter()
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 2), done.stderr  # 2: too small for a forecast
