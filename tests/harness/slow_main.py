@@ -1,13 +1,21 @@
 """`python slow_main.py ARGS`: `cod-harness` with a model that takes its time, to be killed.
 
 It answers with numbers that no other call gives, and writes down each question it is asked.
+
+Without ARGS each line of standard input asks for a run, in a process of its own that need not
+import everything anew: `{"words": ARGS, "said": FILE, "asked": FILE}`, for what it says and what it
+was asked. Its id is written, and its status once it has ended.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import json
 import os
 import sys
 import time
+import traceback
 import uuid
 from pathlib import Path
 
@@ -60,5 +68,35 @@ class SlowModel(LM):
     loglikelihood_rolling = loglikelihood
 
 
+def forked(words: list[str], said: str, asked: str) -> int:
+    """The id of a process that runs the command."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for stream in (1, 2):
+            os.dup2(file, stream)
+        os.environ["COD_ASKED"] = asked
+        status = main(words)
+        sys.stdout.flush()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def serve() -> None:
+    """Runs as they are asked for, one after another."""
+    for name in ("lm_eval.evaluator", "cod_harness.cli.run", "torch", "transformers"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    for line in sys.stdin:
+        child = forked(**json.loads(line))
+        print(child, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]) if sys.argv[1:] else serve())

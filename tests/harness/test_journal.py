@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -175,39 +176,54 @@ def test_the_bar_begins_with_what_is_there(
     assert bars(capsys.readouterr().err)[-1] == ("50", "50")
 
 
-def killed_and_again(
-    folder: Path, ladder: Path, tasks: Path, after: float | None, more: str = ""
-) -> tuple[int, str]:
-    """Run the command, kill it after so many questions; its status and what it said."""
-    asked = folder / "asked"
-    asked.touch()
-    before = len(asked.read_text().splitlines())
-    command = [sys.executable, str(HERE / "slow_main.py"), "run", "--model", "cod-slow"]
-    command += ["--model_args", f"pretrained=f1{more}", "--tasks", "cod_t_two_filters"]
-    command += ["--limit", str(QUESTIONS), "--include_path", str(tasks), "--cod-include-only"]
-    command += ["--output_path", str(folder / "out"), "--cod", str(ladder), "--cod-rung", "f1"]
-    command += ["--cod-repeats", str(REPEATS), "--cod-no-forecast", "--log_samples"]
-    with open(folder / "said", "w") as said:
-        process = subprocess.Popen(
-            command, stdout=said, stderr=said, env={**os.environ, "COD_ASKED": str(asked)}
-        )
-        while after is not None and process.poll() is None:
+Again = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def killed_and_again(ladder_file: Path, task_folder: Path) -> Iterator[Again]:
+    """Runs the command, kills it after so many questions; gives its status and what it said."""
+    server = subprocess.Popen(
+        [sys.executable, str(HERE / "slow_main.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
+    )
+    assert server.stdin is not None and server.stdout is not None
+    told = server.stdout
+
+    def go(folder: Path, after: int | None, more: str = "") -> tuple[int, str]:
+        asked = folder / "asked"
+        asked.touch()
+        before = len(asked.read_text().splitlines())
+        words = ["run", "--model", "cod-slow", "--model_args", f"pretrained=f1{more}"]
+        words += ["--tasks", "cod_t_two_filters", "--limit", str(QUESTIONS)]
+        words += ["--include_path", str(task_folder), "--cod-include-only"]
+        words += ["--output_path", str(folder / "out"), "--cod", str(ladder_file)]
+        words += ["--cod-rung", "f1", "--cod-repeats", str(REPEATS)]
+        words += ["--cod-no-forecast", "--log_samples"]
+        request = {"words": words, "said": str(folder / "said"), "asked": str(asked)}
+        server.stdin.write(json.dumps(request).encode() + b"\n")
+        process = int(told.readline())
+        while after is not None and not select.select([told], [], [], 0.005)[0]:
             if len(asked.read_text().splitlines()) - before >= after:
-                process.send_signal(signal.SIGKILL)
+                os.kill(process, signal.SIGKILL)
                 break
-            time.sleep(0.005)
-        status = process.wait()
-    return status, (folder / "said").read_text()
+        status = int(told.readline())
+        return status, (folder / "said").read_text()
+
+    yield go
+    server.stdin.close()
+    assert server.wait(60) == 0
 
 
 @pytest.mark.slow
-def test_killed_at_ten_points(tmp_path: Path, ladder_file: Path, task_folder: Path) -> None:
+def test_killed_at_ten_points(tmp_path: Path, killed_and_again: Again) -> None:
     """Ten kills of one run: at each, at most the question at hand is asked again."""
     for _ in range(10):
-        status, _ = killed_and_again(tmp_path, ladder_file, task_folder, 9)
+        status, _ = killed_and_again(tmp_path, 9)
         assert status == -signal.SIGKILL
         assert not list((tmp_path / "out").rglob("cod_passrates_*"))
-    status, said = killed_and_again(tmp_path, ladder_file, task_folder, None)
+    status, said = killed_and_again(tmp_path, None)
     assert status == 0, said
     assert "samples are there from before" in said
     asked = (tmp_path / "asked").read_text().split()
@@ -224,13 +240,11 @@ def test_killed_at_ten_points(tmp_path: Path, ladder_file: Path, task_folder: Pa
 
 
 @pytest.mark.slow
-def test_a_model_that_tells_nothing_loses_a_part(
-    tmp_path: Path, ladder_file: Path, task_folder: Path
-) -> None:
+def test_a_model_that_tells_nothing_loses_a_part(tmp_path: Path, killed_and_again: Again) -> None:
     more = ",reports=False"
-    status, _ = killed_and_again(tmp_path, ladder_file, task_folder, 50, more)
+    status, _ = killed_and_again(tmp_path, 50, more)
     assert status == -signal.SIGKILL
-    status, said = killed_and_again(tmp_path, ladder_file, task_folder, None, more)
+    status, said = killed_and_again(tmp_path, None, more)
     assert status == 0, said
     asked = (tmp_path / "asked").read_text().split()
     assert QUESTIONS < len(asked) <= QUESTIONS + 32

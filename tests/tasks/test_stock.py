@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from data_sets import write_data_sets
@@ -105,13 +106,28 @@ def test_stock_command_line(
 
 @pytest.mark.slow
 def test_captured_like_counted(
-    members: list[Benchmark], capsys: pytest.CaptureFixture[str]
+    members: list[Benchmark], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By its name, with 8 repeats: capture and hand agree; so does ingest afterwards."""
-    import scripted_model  # noqa: F401 - registers the model
+    """By its name, with 8 repeats: capture and hand agree; so does ingest afterwards.
 
+    And the harness knows all names that ship, beside its own.
+    """
+    import scripted_model  # noqa: F401 - registers the model
+    from lm_eval.tasks import TaskManager
+
+    known: list[str] = []
+    begin = TaskManager.__init__
+
+    def begun(self: Any, *words: Any, **more: Any) -> None:
+        begin(self, *words, **more)
+        known.extend(self.all_tasks)
+
+    monkeypatch.setattr(TaskManager, "__init__", begun)
     words = ["run", *WORDS, "--cod", "ladder.yaml", "--cod-rung", "scripted"]
     assert main([*words, "--cod-repeats", "8"]) == 0, capsys.readouterr().err
+    ours = [name for name in known if name.startswith("cod_")]
+    assert len(ours) == len(set(ours)) == 4 + 7 + 27 + 14 + 21 + 4 + 1
+    assert {"cod_suite", "cod_gsm8k", "cod_math", "cod_bbh_snarks", "gsm8k", "mmlu"} <= set(known)
     [store] = Path("out").rglob("cod_passrates_*.parquet")
     frame, settings = read_store(store)
     again = ingest(Path("out").rglob("samples_*.jsonl"), read_ladder("ladder.yaml"), run_code=True)
