@@ -1,7 +1,8 @@
-"""Pass rates on a small ladder, and methods that are known by heart."""
+"""Pass rates on a small ladder, methods that are known by heart, and processes without torch."""
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,34 @@ from made_ladders import Seen, made_ladder, made_table
 from cod_harness.engine.verdicts import because
 from cod_harness.ladder.manifest import Ladder
 from cod_harness.ladder.passrates import PassRates
+
+# What `find_spec` answers where they are not installed.
+WITHOUT = """from importlib.machinery import PathFinder
+
+found = PathFinder.find_spec
+
+
+def find_spec(name, path=None, target=None):
+    return None if name in ("torch", "transformers") else found(name, path, target)
+
+
+PathFinder.find_spec = find_spec
+"""
+
+
+@pytest.fixture(scope="session")
+def light_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PYTHONPATH with which processes do without torch: loading it is most of a short run."""
+    folder = tmp_path_factory.mktemp("light")
+    (folder / "sitecustomize.py").write_text(WITHOUT)
+    before = os.environ.get("PYTHONPATH")
+    return os.pathsep.join([str(folder), *([before] if before else [])])
+
+
+@pytest.fixture
+def light(light_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs that the test starts do without torch, which their models do not need."""
+    monkeypatch.setenv("PYTHONPATH", light_path)
 
 
 @pytest.fixture

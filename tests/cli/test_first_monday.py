@@ -35,6 +35,7 @@ def form(printed: str) -> list[str]:
     return [re.sub(r"\s*\|\s*", "|", re.sub(r"[ :-]+", " ", line)).strip() for line in masked][:2]
 
 
+@pytest.mark.usefixtures("light")
 def test_every_command_runs_and_prints_what_the_guide_says(tmp_path: Path) -> None:
     module = guide()
     found = module.steps(module.PAGE.read_text(encoding="utf-8"))

@@ -147,6 +147,7 @@ def by_the_harness_alone(checkpoint: str, out: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("light")
 def test_the_readme_from_the_first_rung_to_the_score(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

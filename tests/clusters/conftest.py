@@ -35,32 +35,12 @@ def short_folder() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-# What `find_spec` answers where they are not installed.
-WITHOUT = """from importlib.machinery import PathFinder
-
-found = PathFinder.find_spec
-
-
-def find_spec(name, path=None, target=None):
-    return None if name in ("torch", "transformers") else found(name, path, target)
-
-
-PathFinder.find_spec = find_spec
-"""
-
-
 @pytest.fixture(scope="session", autouse=True)
-def light(short_folder: Path) -> Iterator[None]:
-    """Jobs do without torch, which their model does not need: loading it is most of a short job."""
-    (short_folder / "light").mkdir()
-    (short_folder / "light" / "sitecustomize.py").write_text(WITHOUT)
-    before = os.environ.get("PYTHONPATH")
-    more = [before] if before else []
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(short_folder / "light"), *more])
-    yield
-    os.environ.pop("PYTHONPATH")
-    if before is not None:
-        os.environ["PYTHONPATH"] = before
+def light(light_path: str) -> Iterator[None]:
+    """Jobs do without torch, which their model does not need."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", light_path)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ def short_ladder(folder: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("light")
 def test_the_demo_ends_with_a_table_a_sentence_and_a_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,14 +57,16 @@ WORDS += ["--log_samples", "--output_path", "out", "--confirm_run_unsafe_code"]
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("light")
 def test_stock_command_line(
     members: list[Benchmark], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["run", "--include_path", str(task_folder()), *WORDS]
     offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")}
+    found = [str(_HERE), os.environ["PYTHONPATH"]]
     ran = subprocess.run(
         [sys.executable, "-c", LM_EVAL, *words],
-        env={**os.environ, **offline, "PYTHONPATH": str(_HERE)},
+        env={**os.environ, **offline, "PYTHONPATH": os.pathsep.join(found)},
         capture_output=True,
         text=True,
         timeout=900,
