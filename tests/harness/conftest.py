@@ -5,6 +5,7 @@ The harness's own tasks are left out: indexing them takes several seconds.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -23,6 +24,20 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from harness_runs import ALL_TASKS, RUNGS, Ran, Runner, captured  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_look_at_the_machine() -> Iterator[None]:
+    """Where there is torch, the harness asks pip and others about the machine in every run."""
+    try:
+        from torch.utils import collect_env
+    except ImportError:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patched:
+        look = functools.cache(collect_env.get_pretty_env_info)
+        patched.setattr(collect_env, "get_pretty_env_info", look)
+        yield
 
 
 @pytest.fixture(scope="session")
