@@ -232,7 +232,8 @@ def main() -> None:
         made = work / "made"
         made.mkdir()
         small_ladder(made)
-        assert run(words_of("ladder", made, made), None, made) == 0
+        if not {"forecast", "ingest"}.isdisjoint(asked.commands):  # which read what was measured
+            assert run(words_of("ladder", made, made), None, made) == 0
         for command in asked.commands:
             found = tried(command, asked.kills, chance, made, work)
             print(found.row(), flush=True)

@@ -7,16 +7,19 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
 # In a child's environment: the process it belongs to.
 PARENT = "COD_PARENT"
+# What ends a command, where the system knows it.
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_AGAIN = 0.05  # seconds until a signal is sent again whose exception got lost
 
 
 def end_with_parent(parent: int) -> None:
@@ -31,8 +34,12 @@ def end_with_parent(parent: int) -> None:
             os._exit(1)
 
 
-def pool(processes: int, how: Literal["fork", "spawn"]) -> ProcessPoolExecutor:
-    """Processes to share work among, which end with this one.
+@contextmanager
+def pool(processes: int, how: Literal["fork", "spawn"]) -> Iterator[ProcessPoolExecutor]:
+    """Processes to share work among, which end with the block and with this process.
+
+    Where an exception leaves the block, an interrupt too, they are ended at once, whatever they are
+    at; else this process would go on until they are through.
 
     how: "fork", which hands on all that is here, or "spawn", which starts afresh and takes what
     pickles alone: a fork of a process with threads can hang.
@@ -40,8 +47,53 @@ def pool(processes: int, how: Literal["fork", "spawn"]) -> ProcessPoolExecutor:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
+    class Workers(ProcessPoolExecutor):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+            with _held():  # processes are started here
+                return super().submit(fn, *args, **kwargs)
+
     context = multiprocessing.get_context(how)
-    return ProcessPoolExecutor(processes, context, end_with_parent, (os.getpid(),))
+    workers = Workers(processes, context, _begin_work, (os.getpid(),))
+    try:
+        yield workers
+    except BaseException:
+        for process in list((workers._processes or {}).values()):
+            process.kill()
+        # What waits for a reader would wait for ever.
+        with contextlib.suppress(AttributeError, OSError):
+            getattr(workers, "_call_queue")._reader.close()  # noqa: B009
+        raise
+    finally:
+        workers.shutdown(cancel_futures=True)
+
+
+def _begin_work(parent: int) -> None:
+    """In a worker: signals end it without a word, as nobody cleans up here."""
+    for name in _SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None and callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends us
+    end_with_parent(parent)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _numbers())
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """Hold signals back, from processes that begin in the block until they are ready for them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _numbers())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _numbers() -> list[int]:
+    return [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
 
 
 def end_with_parent_named() -> None:
@@ -63,18 +115,38 @@ class Ended(KeyboardInterrupt):
 def ended_like_interrupted() -> Iterator[None]:
     """Let `kill`, a lost terminal or a batch system's end of time stop a command as Ctrl-C does.
 
-    Then what it started is ended too. Signals that are ignored (nohup) stay so.
+    Then what it started is ended too. Signals that are ignored (nohup) stay so. Where the exception
+    got lost in code that can raise none (a finalizer), the signal is sent again.
     """
+    ending = False
+
+    def end(number: int, _: FrameType | None) -> None:
+        nonlocal ending
+        if not ending:  # once is enough: cleaning up takes a moment
+            ending = True
+            raise Ended(number)
+
+    def lost(what: sys.UnraisableHookArgs) -> None:
+        nonlocal ending
+        stop = what.exc_value
+        if not isinstance(stop, KeyboardInterrupt):
+            unraisable(what)
+            return
+        ending = False
+        number = stop.number if isinstance(stop, Ended) else signal.SIGINT
+        threading.Timer(_AGAIN, os.kill, (os.getpid(), number)).start()
+
     changed = []
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+    for number in _numbers():
+        if number != signal.SIGINT and signal.getsignal(number) == signal.SIG_DFL:
             with contextlib.suppress(ValueError):  # not in the main thread
-                signal.signal(number, _raise)
+                signal.signal(number, end)
                 changed.append(number)
+    unraisable, sys.unraisablehook = sys.unraisablehook, lost
     try:
         yield
     finally:
+        sys.unraisablehook = unraisable
         for number in changed:
             signal.signal(number, signal.SIG_DFL)
 
@@ -90,21 +162,14 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
-    before = {
-        number: signal.signal(number, lambda number, _: came.append(number))
-        for number in numbers
-        if number is not None and callable(signal.getsignal(number))
-    }
+    handlers = {number: signal.getsignal(number) for number in _numbers()}
+    before = {number: handler for number, handler in handlers.items() if callable(handler)}
     try:
+        for number in before:
+            signal.signal(number, lambda number, _: came.append(number))
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
         for number in came:
             signal.raise_signal(number)
-
-
-def _raise(number: int, _: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # once is enough: cleaning up takes a moment
-    raise Ended(number)

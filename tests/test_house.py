@@ -83,7 +83,7 @@ def test_processes_are_started_and_cores_counted_in_one_place() -> None:
         path.relative_to(PACKAGE).as_posix(): path.read_text() for path in PACKAGE.rglob("*.py")
     }
     for word, place in (
-        ("ProcessPoolExecutor(", "parent.py"),
+        ("(ProcessPoolExecutor)", "parent.py"),
         ("sched_getaffinity(", "cores.py"),
         ("cpu_count(", "cores.py"),
     ):

@@ -54,26 +54,21 @@ def forked(
     global _inherited
     # Put back in the end: a process of ours may fork again for a part of its work.
     before, _inherited = _inherited, work
-    workers = pool(processes, "fork")
     waited = 0.0
     try:
-        futures = {workers.submit(_chunk_done, chunk): chunk for chunk in chunks}
-        while futures:
-            finished, _ = wait(futures, every or silence, return_when=FIRST_COMPLETED)
-            waited = 0.0 if finished else waited + (every or silence or 0.0)
-            if silence is not None and waited >= silence:
-                raise TimeoutError(f"nothing for {silence:.0f} s")
-            for future in finished:
-                yield from zip(futures.pop(future), future.result(), strict=True)
-            tick()
-    except (BrokenProcessPool, OSError) as error:
-        for process in list((workers._processes or {}).values()):
-            process.terminate()
-        if isinstance(error, BrokenProcessPool):
-            raise ProcessEnded(str(error)) from error
-        raise
+        with pool(processes, "fork") as workers:
+            futures = {workers.submit(_chunk_done, chunk): chunk for chunk in chunks}
+            while futures:
+                finished, _ = wait(futures, every or silence, return_when=FIRST_COMPLETED)
+                waited = 0.0 if finished else waited + (every or silence or 0.0)
+                if silence is not None and waited >= silence:
+                    raise TimeoutError(f"nothing for {silence:.0f} s")
+                for future in finished:
+                    yield from zip(futures.pop(future), future.result(), strict=True)
+                tick()
+    except BrokenProcessPool as error:
+        raise ProcessEnded(str(error)) from error
     finally:
-        workers.shutdown(wait=False, cancel_futures=True)
         _inherited = before
 
 

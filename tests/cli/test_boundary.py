@@ -183,6 +183,65 @@ def test_forked_workers_end_with_their_parent(number: int, tmp_path: Path) -> No
     assert not any(map(_alive, pids))
 
 
+# A command with two workers, each of which would take minutes over what it has. `spawn` wants what
+# it is to do from a module.
+BUSY = """
+import os, sys, time
+import cod_harness.cli as cli
+from busy_work import busy
+def command(words):
+    if words == ["fork"]:
+        from cod_harness.harness.forked import forked
+        list(forked(busy, [[0], [1]], 2))
+    else:
+        from cod_harness.parent import pool
+        with pool(2, "spawn") as workers:
+            list(workers.map(busy, range(2)))
+if __name__ == "__main__":
+    cli._main_of = lambda _: command
+    sys.exit(cli.main(["forecast", sys.argv[1]]))
+"""
+BUSY_WORK = """
+import os, time
+def busy(at):
+    with open(f"pid{at}", "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(300)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("how", ["fork", "spawn"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("all_of_them", [False, True], ids=["the command", "its group"])
+def test_workers_end_with_a_command_that_is_asked_to(
+    how: str, number: int, all_of_them: bool, tmp_path: Path
+) -> None:
+    """At once, whatever they are at, and without a word: a terminal's Ctrl-C reaches them too."""
+    (tmp_path / "busy_main.py").write_text(BUSY)
+    (tmp_path / "busy_work.py").write_text(BUSY_WORK)
+    process = subprocess.Popen(
+        [sys.executable, "busy_main.py", how], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, preexec_fn=_interruptible,  # noqa: PLW1509
+    )  # fmt: skip
+    pids = [_pid_in(tmp_path / "pid0"), _pid_in(tmp_path / "pid1")]
+    (os.killpg if all_of_them else os.kill)(process.pid, number)
+    try:
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode in (128 + number, 130)
+    assert told.strip() == "cod-harness: stopped"
+    deadline = time.monotonic() + 5
+    while any(map(_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(_alive, pids))
+
+
+def _interruptible() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell in the background has it ignored
+
+
 def test_terminated_like_interrupted(tmp_path: Path) -> None:
     code = (
         "import cod_harness.cli as cli, time, sys\n"
@@ -216,6 +275,34 @@ def test_a_signal_waits_for_compiled_code(number: int) -> None:
     signal.signal(signal.SIGINT, before)
     assert through
     assert isinstance(stop.value, Ended) == (number == signal.SIGTERM)
+
+
+class Late:
+    """Ends the command while it is thrown away: what is raised there goes nowhere."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_a_finalizer_is_not_lost(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(_: object) -> int:
+        Late(number)
+        time.sleep(30)
+        return 0
+
+    monkeypatch.setattr(cli, "_main_of", lambda _: command)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert cli.main(["forecast"]) == 128 + number
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == "\ncod-harness: stopped\n"
 
 
 def test_documents_are_read_uninterrupted(
