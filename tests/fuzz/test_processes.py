@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import hostile
 import pytest
+
+from cod_harness.harness.campaign.records import SCHEMA
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="devices and rights of Linux"),
@@ -148,6 +151,49 @@ def test_a_full_disk(line: str, small_disk: Path, tmp_path: Path) -> None:
     after = hostile.contents(tmp_path)
     assert {name: after.get(name) for name in before} == before
     assert not [name for name in set(after) - set(before) if "lock" not in name]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "check LADDER OUT",
+        "status OUT",
+        "tasks",
+        "completion bash",
+        "forecast OUT --ladder LADDER --method exp --json -",
+        "plan LADDER --tasks cod_gsm8k --json -",
+        "report DOCUMENT --markdown -",
+    ],
+)
+def test_a_full_disk_stops_nothing_that_only_prints(
+    line: str, small_disk: Path, tmp_path: Path
+) -> None:
+    """Started there, with temporary files and a home there too."""
+    home = tmp_path / "home"
+    home.mkdir()
+    words = given(line, home, small_disk / "new")
+    if line == "status OUT":
+        (home / "out" / "cod_jobs").mkdir()
+        job = {"name": "m0", "rung": "m0", "checkpoint": "", "tasks": ["t"], "part": "",
+               "state": "done", "command": ["true"], "log": "l", "words": "",
+               "tries": 1}  # fmt: skip
+        engine = {"executor": "local", "options": {}}
+        content = {"schema": SCHEMA, "ladder": "l", "repeats": 1, "engine": engine, "jobs": [job]}
+        (home / "out" / "cod_jobs" / "campaign.json").write_text(json.dumps(content))
+    filler = os.open(small_disk / "filler", os.O_WRONLY | os.O_CREAT)
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(filler, b"x" * 4096)
+    os.close(filler)
+    before = hostile.contents(tmp_path)
+    there = {name: str(small_disk) for name in ("TMPDIR", "HOME", "XDG_CACHE_HOME")}
+    done = subprocess.run(
+        [*PYTHON, *words], capture_output=True, text=True, cwd=small_disk, check=False,
+        env={**os.environ, **there},
+    )  # fmt: skip
+    assert done.returncode == 0 and done.stdout, done.stderr
+    assert "Traceback" not in done.stderr
+    assert hostile.contents(tmp_path) == before
 
 
 INTERRUPTED = {name: line for name, line in WRITING.items() if name not in ("run",)}
