@@ -121,8 +121,8 @@ def _difference(results: Results, task: str, about: RegisteredTask) -> str:
         ("few-shot examples", run.get("num_fewshot"), (content.get("n-shot") or {}).get(task)),
     ]
     config = (content.get("configs") or {}).get(task) or {}
-    wanted, used = run.get("generation_kwargs") or {}, config.get("generation_kwargs") or {}
-    if wanted and isinstance(used, Mapping):
+    wanted, used = run.get("generation_kwargs"), config.get("generation_kwargs") or {}
+    if wanted and isinstance(wanted, Mapping) and isinstance(used, Mapping):
         pairs += [(key, wanted.get(key), used.get(key)) for key in _SAMPLING]
     count = (content.get("n-samples") or {}).get(task) or {}
     pairs.append(("questions", about.questions, count.get("effective")))

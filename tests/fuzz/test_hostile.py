@@ -34,7 +34,14 @@ def test_no_input_breaks_anything(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "number"), [("registers", 9003), ("results files", 9056), ("records of jobs", 127)]
+    ("name", "number"),
+    [
+        ("registers", 48),
+        ("registers", 9003),
+        ("results files", 9056),
+        ("logs of samples", 69),
+        ("records of jobs", 127),
+    ],
 )
 def test_what_once_broke(name: str, number: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

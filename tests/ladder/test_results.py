@@ -55,7 +55,11 @@ def test_the_count_follows_from_the_standard_error(right: int, n: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("p", "error"), [(0, 0.1), (1, 0.1), (0.5, 0.0), (0.5, None), (0.5, 1e-200)]
+    ("p", "error"),
+    [
+        *[(0, 0.1), (1, 0.1), (0.5, 0.0), (0.5, None), (0.5, 1e-200)],
+        *[(0.5, 1e300), (0.5, 1.1), (0.5, -0.1), (0.5, float("inf")), (0.5, float("nan"))],
+    ],
 )
 def test_where_it_tells_nothing(p: float, error: float | None) -> None:
     assert questions_behind(p, error) is None

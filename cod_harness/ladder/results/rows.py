@@ -26,8 +26,10 @@ def questions_behind(accuracy: float, stderr: float | None) -> int | None:
     The harness's standard error is sqrt(p (1 - p) / (n - 1)). None where it tells nothing: at 0
     and at 1 it is 0 whatever n is.
     """
-    # Smaller errors than of MOST questions are no standard errors of accuracies.
-    if stderr is None or not (0 < accuracy < 1 and stderr**2 * MOST > accuracy * (1 - accuracy)):
+    # Errors smaller than of MOST questions, or beyond 1, are no standard errors of accuracies.
+    if stderr is None or not (0 < accuracy < 1 and 0 < stderr <= 1):
+        return None
+    if not stderr**2 * MOST > accuracy * (1 - accuracy):
         return None
     return max(1, round(accuracy * (1 - accuracy) / stderr**2) + 1)
 
