@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import re
@@ -10,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from cod_harness.arguments import flags_of
 from cod_harness.cli.outlook import Outlook
@@ -48,9 +49,7 @@ def main(argv: Sequence[str]) -> int:
     except InputError as refusal:
         print(f"cod-harness: {refusal}", file=sys.stderr)
         return 2
-    except SystemExit as stop:  # the harness's own argument errors
-        if stop.code == 2:
-            _suggest(rest)
+    except SystemExit as stop:  # --help among its flags
         return stop.code if isinstance(stop.code, int) else 2
     except Exception as error:
         # Before anything is asked of a model: an unknown task, a path that is not there.
@@ -173,10 +172,26 @@ def _run_harness(rest: Sequence[str], capture: Capture) -> None:
     # The harness inserts `run` into the flat form itself, but not before a single argument.
     sys.argv = ["lm_eval", "run", *rest]
     try:
-        with installed(capture):
+        with installed(capture), _complaints_in_a_line(rest):
             cli_evaluate()
     finally:
         sys.argv = before
+
+
+@contextlib.contextmanager
+def _complaints_in_a_line(words: Sequence[str]) -> Iterator[None]:
+    """What the harness's parser has against its arguments is raised as InputError, where it would
+    print its usage and end."""
+
+    def error(_: argparse.ArgumentParser, message: str) -> NoReturn:
+        raise InputError(f"lm_eval: {message}{_suggested(words)} (see `cod-harness run --help`)")
+
+    before = argparse.ArgumentParser.error
+    argparse.ArgumentParser.error = error  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        argparse.ArgumentParser.error = before  # type: ignore[method-assign]
 
 
 def _help() -> int:
@@ -201,13 +216,10 @@ def _harness_help() -> int:
     return 0
 
 
-def _suggest(words: Sequence[str]) -> None:
-    """After the harness's own complaint: the flag that an unknown one is most like."""
+def _suggested(words: Sequence[str]) -> str:
+    """The flags that unknown ones are most like."""
     with contextlib.redirect_stdout(io.StringIO()) as said:
         _harness_help()
     known = set(re.findall(r"--[a-z]\w+", said.getvalue())) | set(flags_of(flags.parser()))
-    for word in words:
-        flag = word.partition("=")[0]
-        hint = did_you_mean(flag, known) if flag.startswith("--") and flag not in known else ""
-        if hint:
-            print(f"cod-harness: {flag}: no such flag{hint}", file=sys.stderr)
+    unknown = [flag for word in words if (flag := word.partition("=")[0]).startswith("--")]
+    return "".join(did_you_mean(flag, known) for flag in unknown if flag not in known)

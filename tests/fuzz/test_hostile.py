@@ -41,6 +41,8 @@ def test_no_input_breaks_anything(name: str) -> None:
         ("results files", 9056),
         ("logs of samples", 69),
         ("records of jobs", 127),
+        ("model_args", 101),
+        ("model_args", 111),
     ],
 )
 def test_what_once_broke(name: str, number: int) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cod_harness.cli import main
 from cod_harness.errors import InputError
 from cod_harness.harness.capture.flags import CaptureOptions, from_environment, request_of, take
 
@@ -45,6 +46,28 @@ def test_mistakes_are_one_line(argv: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         take(argv)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model_args", "pretrained"], "argument --model_args: expected `key=value`, got"),
+        (["--modle", "dummy"], "unrecognized arguments: --modle dummy; did you mean '--model'?"),
+        (["--num_fewshot", "x"], "argument --num_fewshot/-f: invalid int value: 'x'"),
+    ],
+)
+def test_the_harness_own_mistakes_are_one_line_too(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    ladder_file: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    common = ["--model", "dummy", "--tasks", "t", "--output_path", str(tmp_path / "out")]
+    assert main(["run", *common, "--cod", str(ladder_file), *words]) == 2
+    told = capfd.readouterr()
+    assert told.err.startswith("cod-harness: lm_eval: ") and message in told.err
+    assert told.err.count("\n") == 1 and told.out == ""
 
 
 def test_a_request_is_what_is_measured_not_where() -> None:
