@@ -86,7 +86,8 @@ MISSES_SMOOTH = 0.4  # sd of the kernel about each miss, standard deviations
 LIKE_DISTANCE = 0.7  # sd of the kernel on the log of the distance: misses from afar tell of afar
 OWN_MISSES = 0.5  # further weight of a benchmark's own misses, as a share of all
 LEAST_REACH = 0.8  # of a normal distribution's: no interval is narrower
-# Likewise for a benchmark alone, whose few rungs cannot tell that its trend's spread is too wide.
+# Likewise for a benchmark alone, whose few rungs cannot tell that its trend's spread is too wide;
+# of several it is the nearer to LEAST_REACH the more they are.
 LEAST_REACH_ALONE = 1.1
 EMERGENCE = 0.8  # ability gained in a jump, per square root of an e-fold of compute
 EMERGED = 0.1  # accuracy from which on a benchmark has emerged

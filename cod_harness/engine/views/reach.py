@@ -37,8 +37,8 @@ def reach(misses: Misses, task: int, distance: float, level: float) -> tuple[flo
     share /= settings.MISSES_PRIOR + weight.sum()
     tail = 0.5 * (1.0 - level)
     low, high = np.interp([tail, 1.0 - tail], share, _GRID)
-    times = settings.LEAST_REACH if misses.tasks > 1 else settings.LEAST_REACH_ALONE
-    least = times * float(ndtri(1.0 - tail))
+    alone = settings.LEAST_REACH_ALONE - settings.LEAST_REACH
+    least = (settings.LEAST_REACH + alone / misses.tasks) * float(ndtri(1.0 - tail))
     return float(ndtr(min(low, -least))), float(ndtr(max(high, least)))
 
 
