@@ -80,6 +80,12 @@ class ArgumentParser(argparse.ArgumentParser):
             self.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
         return known
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """`--flag=--` is no value; some versions of Python make an empty list of it."""
+        if action.nargs is None and arg_strings == ["--"]:
+            raise argparse.ArgumentError(action, "expected one argument")
+        return super()._get_values(action, arg_strings)
+
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (see `{self.prog} --help`)")
 

@@ -41,6 +41,7 @@ def test_no_input_breaks_anything(name: str) -> None:
         ("results files", 9056),
         ("logs of samples", 69),
         ("records of jobs", 127),
+        ("values of flags", 170),
         ("model_args", 101),
         ("model_args", 111),
     ],
