@@ -250,17 +250,24 @@ def test_gpus_are_asked_for(slurm: SlurmCluster, tmp_path: Path) -> None:
 
 
 def start_now(slurm: SlurmCluster, task: str) -> None:
-    """SLURM lets a requeued job wait two minutes, which a test need not."""
+    """SLURM lets a requeued job wait two minutes, which a test need not.
+
+    But for the node to have cleared the first try away, whose late signals hit the second.
+    """
 
     def pending() -> bool:
         return "PENDING" in slurm.ask("squeue", "-h", "-j", task, "-o", "%T")
 
     def begun() -> bool:
-        # As long as the node is still clearing the first try away this has no effect.
         slurm.ask("scontrol", "update", f"JobId={task}", "StartTime=now")
         return not pending()
 
+    def cleared() -> bool:
+        states = slurm.ask("sinfo", "-h", "-N", "-o", "%t").split()
+        return "comp" not in states  # nor is one that does not answer: "comp*"
+
     until(pending)
+    until(cleared)
     until(begun)
 
 

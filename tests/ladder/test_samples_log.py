@@ -102,7 +102,8 @@ def test_the_last_line_may_be_cut_off(tmp_path: Path) -> None:
         (line(1, metrics=["acc", 1]), "its metrics are no names"),
         (line(1, doc=nested(99)), "nested too deeply"),
         (line(1, doc=nested(700)), "nested too deeply"),
-        (line(1, doc="@").replace('"@"', "[" * 9000 + "]" * 9000), "not JSON"),
+        # Python's own parser gives up on that before 3.12.
+        (line(1, doc="@").replace('"@"', "[" * 9000 + "]" * 9000), "not JSON|nested too deeply"),
     ],
 )
 def test_what_is_no_sample_is_named(tmp_path: Path, text: str, problem: str) -> None:
@@ -110,7 +111,8 @@ def test_what_is_no_sample_is_named(tmp_path: Path, text: str, problem: str) -> 
     read = SamplesLog(log(tmp_path, line(0), text, line(2)))
     assert [number for number, _, _ in read.samples("none")] == [1, 3]
     [told] = read.broken
-    assert told.startswith(f"{read.path}: line 2: ") and problem in told
+    assert told.startswith(f"{read.path}: line 2: ")
+    assert any(words in told for words in problem.split("|"))
     with pytest.raises(NoSample, match="not a logged sample") as caught:
         SamplesLog(log(tmp_path, text)).first()
     assert isinstance(caught.value, InputError)
