@@ -128,6 +128,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(place)], check=True)
 
 
+def fill(disk: Path) -> None:
+    """Leave no room on it."""
+    filler = os.open(disk / "filler", os.O_WRONLY | os.O_CREAT)
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(filler, b"x" * 4096)
+    os.close(filler)
+
+
 @pytest.mark.parametrize("line", WRITING.values(), ids=WRITING)
 def test_a_full_disk(line: str, small_disk: Path, tmp_path: Path) -> None:
     """One line, nothing half written, nothing lost."""
@@ -137,11 +146,7 @@ def test_a_full_disk(line: str, small_disk: Path, tmp_path: Path) -> None:
     if line.startswith("register"):
         (small_disk / "new").write_text(hostile.documents()["register"])
         words.append("--again")
-    filler = os.open(small_disk / "filler", os.O_WRONLY | os.O_CREAT)
-    with contextlib.suppress(OSError):
-        while True:
-            os.write(filler, b"x" * 4096)
-    os.close(filler)
+    fill(small_disk)
     before = hostile.contents(tmp_path)
     done = subprocess.run([*PYTHON, *words], capture_output=True, text=True, cwd=home, check=False)
     if line.startswith("register") and done.returncode == 0:
@@ -180,11 +185,7 @@ def test_a_full_disk_stops_nothing_that_only_prints(
         engine = {"executor": "local", "options": {}}
         content = {"schema": SCHEMA, "ladder": "l", "repeats": 1, "engine": engine, "jobs": [job]}
         (home / "out" / "cod_jobs" / "campaign.json").write_text(json.dumps(content))
-    filler = os.open(small_disk / "filler", os.O_WRONLY | os.O_CREAT)
-    with contextlib.suppress(OSError):
-        while True:
-            os.write(filler, b"x" * 4096)
-    os.close(filler)
+    fill(small_disk)
     before = hostile.contents(tmp_path)
     there = {name: str(small_disk) for name in ("TMPDIR", "HOME", "XDG_CACHE_HOME")}
     done = subprocess.run(
