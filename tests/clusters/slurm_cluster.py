@@ -128,13 +128,19 @@ class SlurmCluster:
         """Start a node's slurmd."""
         self._daemon(node, "slurmd", "-D", "-N", node)
 
+    def cut_off(self, node: str) -> None:
+        """What a lost network does: nobody can reach the node, whose jobs go on."""
+        slurmd = self._processes.pop(node)
+        slurmd.kill()
+        slurmd.wait()
+
     def kill_node(self, node: str) -> None:
         """What a power cut does: the daemon and every job on the node are gone at once."""
-        slurmd = self._processes.pop(node)
-        for pid in (slurmd.pid, *_of_the_node(self.folder / node)):
+        if node in self._processes:
+            self.cut_off(node)
+        for pid in _of_the_node(self.folder / node):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        slurmd.wait()
 
     def ask(self, *words: str) -> str:
         """What one of SLURM's commands answers."""

@@ -148,7 +148,7 @@ def test_a_forgotten_id(slurm: SlurmCluster, tmp_path: Path) -> None:
     [array] = arrays(tmp_path)
     kept = json.loads(array.read_text())
     array.write_text(json.dumps({**kept, "id": "987654", "told": []}))
-    (array.parent / "1.status").unlink()
+    (array.parent / "1.0.status").unlink()
     later = engine(tmp_path)
     assert len(later.found(jobs)) == 2
     ended = until_ended(later, 2)
@@ -168,58 +168,77 @@ def test_cancelled(slurm: SlurmCluster, tmp_path: Path) -> None:
     assert not engine(tmp_path).found(jobs)
 
 
+# The first try waits to be ended, the second one does not.
+TWICE = (
+    "import os, time\n"
+    "open(HERE + '/begun', 'a').write(f\"{os.environ['SLURMD_NODENAME']} {os.getpid()}\\n\")\n"
+    "time.sleep(60 if len(open(HERE + '/begun').readlines()) < 2 else 0)"
+)
+
+
+def begun(folder: Path) -> list[tuple[str, int]]:
+    """Node and process of every try so far."""
+    return [(node, int(pid)) for node, pid in (line.split() for line in lines(folder / "begun"))]
+
+
 def test_requeued(slurm: SlurmCluster, tmp_path: Path) -> None:
     """The first try's status file says 143; what counts is the end of the second."""
-    code = (
-        "import os, time\nopen(HERE + '/begun', 'a').write('x\\n')\n"
-        "time.sleep(60 if len(open(HERE + '/begun').read()) < 3 else 0)"
-    )
     executor = engine(tmp_path)
-    handed_over(executor, [python_job("again", code, tmp_path)])
-    until(lambda: lines(tmp_path / "begun"))
+    handed_over(executor, [python_job("again", TWICE, tmp_path)])
+    until(lambda: begun(tmp_path))
     slurm.ask("scontrol", "requeue", task(tmp_path))
-    until((arrays(tmp_path)[0].parent / "0.status").exists)
+    first = arrays(tmp_path)[0].parent / "0.0.status"
+    until(lambda: lines(first) == ["143"])
     assert not executor.poll()
-    start_now(slurm, task(tmp_path))
+    start_now(slurm, tmp_path)
     assert until_ended(executor, 1)["again"].status == 0
-    assert lines(tmp_path / "begun") == ["x", "x"]
+    assert len(begun(tmp_path)) == 2
 
 
 def test_a_node_that_dies(slurm: SlurmCluster, tmp_path: Path) -> None:
     """Its job is begun again on another one; jobs elsewhere do not notice."""
-    code = (
-        "import os, time\nopen(HERE + '/begun', 'a').write(os.environ['SLURMD_NODENAME'] + '\\n')\n"
-        "time.sleep(60 if len(open(HERE + '/begun').read().split()) < 2 else 0)"
-    )
     executor = engine(tmp_path)
-    handed_over(executor, [python_job("moved", code, tmp_path)])
-    until(lambda: lines(tmp_path / "begun"))
-    [node] = lines(tmp_path / "begun")
+    handed_over(executor, [python_job("moved", TWICE, tmp_path)])
+    until(lambda: begun(tmp_path))
+    [(node, _)] = begun(tmp_path)
     slurm.kill_node(node)
     try:
-        until(lambda: "PENDING" in slurm.ask("squeue", "-h", "-j", task(tmp_path), "-o", "%T"))
-        start_now(slurm, task(tmp_path))
+        start_now(slurm, tmp_path)
         assert until_ended(executor, 1)["moved"].status == 0
     finally:
         slurm.start_node(node)
         slurm.wait_for_nodes()
-    first, second = lines(tmp_path / "begun")
-    assert (first, second) == (node, {"cod1": "cod2", "cod2": "cod1"}[node])
+    assert len(begun(tmp_path)) == 2
+
+
+def test_a_node_that_is_cut_off(slurm: SlurmCluster, tmp_path: Path) -> None:
+    """Its job goes on and ends late, after the one that was begun in its place."""
+    executor = engine(tmp_path)
+    handed_over(executor, [python_job("moved", TWICE, tmp_path)])
+    until(lambda: begun(tmp_path))
+    [(node, process)] = begun(tmp_path)
+    slurm.cut_off(node)
+    try:
+        start_now(slurm, tmp_path)
+        until(lambda: lines(arrays(tmp_path)[0].parent / "0.1.status"))
+        os.kill(process, signal.SIGTERM)
+        until(lambda: lines(arrays(tmp_path)[0].parent / "0.0.status"))
+        assert until_ended(executor, 1)["moved"].status == 0
+    finally:
+        slurm.kill_node(node)
+        slurm.start_node(node)
+        slurm.wait_for_nodes()
 
 
 def test_preempted(slurm: SlurmCluster, tmp_path: Path) -> None:
     """A partition that comes first takes the node away; SLURM begins the job again."""
-    code = (
-        "import os, time\nopen(HERE + '/begun', 'a').write('x\\n')\n"
-        "time.sleep(60 if len(open(HERE + '/begun').read()) < 3 else 0)"
-    )
     executor = engine(tmp_path)
-    handed_over(executor, [python_job("aside", code, tmp_path)])
-    until(lambda: lines(tmp_path / "begun"))
+    handed_over(executor, [python_job("aside", TWICE, tmp_path)])
+    until(lambda: begun(tmp_path))
     slurm.ask("sbatch", "--partition=urgent", "--exclusive", "-N2", "-o/dev/null", "--wrap=true")
-    start_now(slurm, task(tmp_path))
+    start_now(slurm, tmp_path)
     assert until_ended(executor, 1)["aside"].status == 0
-    assert lines(tmp_path / "begun") == ["x", "x"]
+    assert len(begun(tmp_path)) == 2
 
 
 def test_out_of_memory(slurm: SlurmCluster, tmp_path: Path) -> None:
@@ -249,26 +268,21 @@ def test_gpus_are_asked_for(slurm: SlurmCluster, tmp_path: Path) -> None:
     assert sorted(lines(tmp_path / "begun")) == ["cod1 0", "cod1 1", "cod2 0", "cod2 1"]
 
 
-def start_now(slurm: SlurmCluster, task: str) -> None:
+def start_now(slurm: SlurmCluster, folder: Path) -> None:
     """SLURM lets a requeued job wait two minutes, which a test need not.
 
-    But for the node to have cleared the first try away, whose late signals hit the second.
+    But then it begins elsewhere: late signals to the first try would hit the second on its node.
     """
+    [(node, _)] = begun(folder)
+    number = task(folder)
+    until(lambda: "PENDING" in slurm.ask("squeue", "-h", "-j", number, "-o", "%T"))
 
-    def pending() -> bool:
-        return "PENDING" in slurm.ask("squeue", "-h", "-j", task, "-o", "%T")
+    def again() -> bool:
+        where = (f"ExcNodeList={node}", "StartTime=now")
+        slurm.ask("scontrol", "update", f"JobId={number}", *where)
+        return len(begun(folder)) == 2
 
-    def begun() -> bool:
-        slurm.ask("scontrol", "update", f"JobId={task}", "StartTime=now")
-        return not pending()
-
-    def cleared() -> bool:
-        states = slurm.ask("sinfo", "-h", "-N", "-o", "%t").split()
-        return "comp" not in states  # nor is one that does not answer: "comp*"
-
-    until(pending)
-    until(cleared)
-    until(begun)
+    until(again)
 
 
 @pytest.mark.parametrize(

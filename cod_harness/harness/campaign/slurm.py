@@ -1,8 +1,9 @@
 """Jobs as tasks of SLURM job arrays, by `sbatch`, `squeue` and `scancel` alone.
 
 Accounting is not needed: the queue remembers a job for MinJobAge (300 s) after its end, and each
-task leaves its exit status in a file. That file is believed only once SLURM says that the task has
-ended, since a requeued one leaves it too, and then runs again.
+try of a task leaves its exit status in a file of its own. The last try's is believed, once SLURM
+says that the task has ended: a requeued one leaves a file too, and may do so late, from a node that
+was cut off.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ class SlurmExecutor:
         state = array.states.get(number, "")
         if state and state not in _ENDED:
             return None
-        status = _status(array.folder / f"{number}.status")
+        status = _status(array.folder, number)
         if state == "CANCELLED":
             return Finished(job, status or -15, "cancelled", _WORDS[state])
         if state in _LOST:
@@ -251,11 +252,12 @@ class SlurmExecutor:
         return line
 
     def _script_of(self, folder: Path, number: int, job: Job) -> str:
-        status = shlex.quote(str(folder / f"{number}.status"))
-        part = shlex.quote(str(folder / f"{number}.part"))
-        # By rename: half a file is none.
-        finish = f'finish() {{ echo "$1" > {part} && mv {part} {status}; exit "$1"; }}'
-        head = f"#!/bin/bash\n# {' '.join(job.name.split())}\n{finish}\nrm -f {status}\n"
+        mine = f"{shlex.quote(str(folder / str(number)))}.${{SLURM_RESTART_COUNT:-0}}"
+        # By rename: half a file is none. Empty from the start, so that no earlier try's is taken.
+        finish = (
+            f'finish() {{ echo "$1" > {mine}.part && mv {mine}.part {mine}.status; exit "$1"; }}'
+        )
+        head = f"#!/bin/bash\n# {' '.join(job.name.split())}\n{finish}\n: > {mine}.status\n"
         return head + shell_script(job, Path.cwd(), self._room.setup)
 
     def script(self, jobs: Sequence[Job]) -> str:
@@ -325,9 +327,11 @@ def _asked(line: Sequence[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(list(line), 1, "", f"{line[0]} does not answer")
 
 
-def _status(path: Path) -> int | None:
-    with contextlib.suppress(OSError, ValueError):
-        return int(path.read_text(encoding="utf-8"))
+def _status(folder: Path, number: int) -> int | None:
+    """The exit status that a task's last try left; None if it left none."""
+    tries = {int(path.name.split(".")[1]): path for path in folder.glob(f"{number}.*.status")}
+    with contextlib.suppress(OSError, ValueError):  # ValueError: also of no try at all
+        return int(tries[max(tries)].read_text(encoding="utf-8"))
     return None
 
 
