@@ -111,8 +111,9 @@ def _knots(x: Floats, pieces: int) -> Floats:
     The two ends count as points: a benchmark whose rest stands high while its subset is at 0 needs
     room for the climb from (0, 0) to its first point.
     """
-    places = np.concatenate([[0.0], x, [1.0]])
-    inner = np.quantile(places, np.arange(1, pieces) / pieces)
+    places = np.sort(np.concatenate([[0.0], x, [1.0]]))
+    last = len(places) - 1
+    inner = np.interp(np.arange(1, pieces) / pieces * last, np.arange(last + 1), places)
     inner = inner[(inner > 1e-3) & (inner < 1.0 - 1e-3)]
     distinct: list[float] = []
     for knot in inner:
@@ -149,11 +150,12 @@ def _rising_heights(
     """
     padded = _padded(knots)
     x = np.clip(points[:, 0], 0.0, 1.0)
-    basis = BSpline.design_matrix(x, padded, _DEGREE).toarray()
+    count = len(padded) - _DEGREE - 1
+    basis = BSpline.construct_fast(padded, np.eye(count), _DEGREE)(x)
     rises = np.cumsum(basis[:, ::-1], axis=1)[:, ::-1][:, 1:]
     # A rise over the distance of its B-splines' centres is a slope; neighbouring slopes that
     # differ cost a little, which settles the curve where no point does.
-    centres = np.array([padded[i + 1 : i + 1 + _DEGREE].mean() for i in range(len(basis[0]))])
+    centres = (padded[1:-3] + padded[2:-2] + padded[3:-1]) / _DEGREE
     slopes = np.diag(1.0 / np.diff(centres))
     stiffness = settings.MAP_STIFFNESS * np.sqrt(len(points)) * np.diff(slopes, axis=0)
     weight = _ENDS if top is None else top
