@@ -6,8 +6,9 @@ Every mutant is one change of one expression (an operator, a term left out, a co
 a branch, minimum for maximum, no clipping), tried in a process of its own, forked where the tests
 of the module are collected already: its functions get the code of the changed one.  Where the
 change is in no function (a constant of the module, a default), everything is loaded anew.
-A mutant is killed by the first of the module's own tests that fails, the fastest being asked first,
-or by taking several times the processor time of the unchanged module.
+A mutant is killed by the first of the module's own tests that fails, or by taking several times
+the processor time of the unchanged module.  Asked first are the tests that have killed most for
+the time they take.
 
 With --sample, so many mutants are drawn from all of them.  With --out, what was tried is kept and
 not tried again as long as the module is the same; --again tries the survivors again, after tests
@@ -28,13 +29,14 @@ import json
 import os
 import random
 import resource
+import selectors
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, TextIO
 
 ROOT = Path(__file__).parents[1]
 LONG = 3.0  # seconds; a module's tests that take longer are left out
@@ -42,6 +44,7 @@ OUTCOMES = ("killed", "limit", "survived", "anew")
 
 # Tests of a module, where they are not named after it.
 TESTS: dict[str, list[str]] = {
+    "engine/__init__": ["methods"],
     "engine/settings": ["settings"],
     "engine/sentences": ["verdicts"],
     "engine/recipe": ["settings", "cod_by_hand"],
@@ -61,7 +64,7 @@ TESTS: dict[str, list[str]] = {
     "ladder/logs/results_file": ["results", "damage"],
     "ladder/metrics": ["metrics", "results"],
     "ladder/model_args": ["model_args", "manifest", "results"],
-    "ladder/rate_table": ["rate_table", "passrates", "results"],
+    "ladder/rate_table": ["passrates", "results"],
     "ladder/read_ladder": ["manifest"],
     "ladder/read_passrates": ["passrates", "results", "damage", "newest"],
     "ladder/results/": ["results"],
@@ -270,14 +273,14 @@ def tests_of(path: str) -> list[str]:
     return [own] if (ROOT / own).exists() else [f"tests/{room}"]
 
 
-def tried(attempt: Callable[[], str], seconds: float) -> int:
-    """A process that makes an attempt at a mutant and exits with its place in `OUTCOMES`."""
+def tried(attempt: Callable[[], int], seconds: float) -> int:
+    """A process that makes an attempt at a mutant and exits with what that returns."""
     child = os.fork()
     if child == 0:
         try:
             limit = int(time.process_time() + seconds) + 1
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-            os._exit(OUTCOMES.index(attempt()))
+            os._exit(attempt())
         except BaseException:
             os._exit(OUTCOMES.index("killed"))
     return child
@@ -285,32 +288,29 @@ def tried(attempt: Callable[[], str], seconds: float) -> int:
 
 def all_tried(
     mutants: Sequence[Mutant],
-    attempt: Callable[[Mutant], str],
+    attempt: Callable[[Mutant], int],
     seconds: float,
-    jobs: int,
     tell: Callable[[Mutant, str], None],
+    noticed: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Attempts at all mutants, so many at a time."""
-    running: dict[int, Mutant] = {}
-    asking = list(reversed(mutants))
-    while asking or running:
-        if asking and len(running) < jobs:
-            mutant = asking.pop()
-            running[tried(lambda mutant=mutant: attempt(mutant), seconds)] = mutant  # type: ignore[misc]
-            continue
-        child, status = os.wait()
-        how = OUTCOMES[os.WEXITSTATUS(status)] if os.WIFEXITED(status) else "limit"
-        tell(running.pop(child), how)
+    """Attempts at mutants, one after the other.
+
+    What an attempt returns is a place in `OUTCOMES`, or beyond these that of the test that failed,
+    which `noticed` is told.
+    """
+    for mutant in mutants:
+        _, status = os.waitpid(tried(lambda mutant=mutant: attempt(mutant), seconds), 0)  # type: ignore[misc]
+        place = os.WEXITSTATUS(status) if os.WIFEXITED(status) else OUTCOMES.index("limit")
+        if place >= len(OUTCOMES):
+            noticed(place - len(OUTCOMES))
+        tell(mutant, OUTCOMES[place] if place < len(OUTCOMES) else "killed")
 
 
 class Loop:
     """Plugin of pytest: instead of running the tests once, runs them for each mutant."""
 
-    def __init__(
-        self, mutants: Sequence[Mutant], jobs: int, tell: Callable[[Mutant, str], None]
-    ) -> None:
+    def __init__(self, mutants: Sequence[Mutant], tell: Callable[[Mutant, str], None]) -> None:
         self.mutants = mutants
-        self.jobs = jobs
         self.tell = tell
         self.failed: list[str] = []
 
@@ -345,20 +345,26 @@ class Loop:
             raise SystemExit(f"these fail without any change: {failed or 'no tests'}")
         order = sorted(range(len(took)), key=took.__getitem__)
         order = [place for place in order if took[place] <= LONG]
-        items = [session.items[place] for place in order]
+        kills = dict.fromkeys(order, 0)
 
         functions = functions_of(self.mutants[0].path)
         gc.freeze()  # forks share what nobody touches
         gc.disable()
 
-        def attempt(mutant: Mutant) -> str:
+        def attempt(mutant: Mutant) -> int:
             if not patched(functions, mutant):
-                return "anew"
-            self.run(items)
-            return "killed" if self.failed else "survived"
+                return OUTCOMES.index("anew")
+            best = sorted(order, key=lambda place: -(kills[place] + 0.1) / (took[place] + 0.01))
+            asked = self.run([session.items[place] for place in best])
+            if not self.failed:
+                return OUTCOMES.index("survived")
+            return min(len(OUTCOMES) + best[len(asked) - 1], 255)
+
+        def noticed(place: int) -> None:
+            kills[place] = kills.get(place, 0) + 1
 
         limit = 5.0 + 3.0 * sum(took[place] for place in order)
-        all_tried(self.mutants, attempt, limit, self.jobs, self.tell)
+        all_tried(self.mutants, attempt, limit, self.tell, noticed)
         return True
 
 
@@ -371,45 +377,75 @@ def run_tests(files: Sequence[str], *plugins: object) -> int:
     return int(pytest.main([*how, *files], plugins=list(plugins)))
 
 
-def anew(mutant: Mutant) -> str:
+def anew(mutant: Mutant) -> int:
     """With everything loaded after the change."""
     name = mutant.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     sys.meta_path.insert(0, Changed(name, ROOT / mutant.path, mutated(mutant)))
-    return "killed" if run_tests(tests_of(mutant.path)) else "survived"
+    return OUTCOMES.index("killed" if run_tests(tests_of(mutant.path)) else "survived")
 
 
-def of_module(path: str, mutants: Sequence[Mutant], jobs: int, keep: Callable[..., None]) -> None:
-    """Try the mutants of one module: in one session of pytest, and anew what has to be."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(read)
-        told = os.fdopen(write, "w")
-        places = {mutant: place for place, mutant in enumerate(mutants)}
+class Worker:
+    """A process that tries mutants of one module and tells what became of each."""
+
+    def __init__(self, path: str, mutants: Sequence[Mutant], loaded: bool) -> None:
+        """loaded: in one session of pytest, not each with everything loaded after the change."""
+        self.path, self.mutants, self.loaded = path, mutants, loaded
+        self.anew: list[Mutant] = []
+        read, write = os.pipe()
+        self.process = os.fork()
+        if self.process == 0:
+            os.close(read)
+            with os.fdopen(write, "w") as told:
+                self._try(told)
+            os._exit(0)
+        os.close(write)
+        self.answers = os.fdopen(read)
+
+    def _try(self, told: TextIO) -> None:
+        places = {mutant: place for place, mutant in enumerate(self.mutants)}
 
         def tell(mutant: Mutant, how: str) -> None:
             print(places[mutant], how, file=told, flush=True)
 
-        error = 0
+        if not self.loaded:
+            return all_tried(self.mutants, anew, 60.0, tell)
         try:
-            error = run_tests(tests_of(path), Loop(mutants, jobs, tell))
+            error = run_tests(tests_of(self.path), Loop(self.mutants, tell))
+            if error:
+                print("-", "pytest", error, file=told)
         except BaseException as problem:
-            print("-", problem, file=told, flush=True)
-        print("-" if error else "end", "pytest", error, file=told, flush=True)
-        os._exit(0)
-    os.close(write)
-    again = []
-    with os.fdopen(read) as answers:
-        for line in answers:
-            place, _, how = line.strip().partition(" ")
-            if place == "-":
-                raise SystemExit(f"{path}, {' '.join(tests_of(path))}: {how}")
-            if how == "anew":
-                again.append(mutants[int(place)])
-            elif place != "end":
-                keep(mutants[int(place)], how)
-    os.waitpid(child, 0)
-    all_tried(again, anew, 60.0, jobs, keep)
+            print("-", problem, file=told)
+
+    def hear(self, keep: Callable[[Mutant, str], None]) -> bool:
+        """Take one answer; False at the end."""
+        place, _, how = self.answers.readline().strip().partition(" ")
+        if place == "-":
+            print(f"{self.path}, {' '.join(tests_of(self.path))}: {how}", flush=True)
+        elif how == "anew":
+            self.anew.append(self.mutants[int(place)])
+        elif place:
+            keep(self.mutants[int(place)], how)
+        return bool(place)
+
+
+def try_modules(
+    asking: dict[str, list[Mutant]], jobs: int, keep: Callable[[Mutant, str], None]
+) -> None:
+    """So many modules at a time, those with the most mutants first."""
+    waiting = [(path, asking[path], True) for path in sorted(asking, key=lambda p: len(asking[p]))]
+    with selectors.PollSelector() as running:
+        while waiting or running.get_map():
+            while waiting and len(running.get_map()) < jobs:
+                worker = Worker(*waiting.pop())
+                running.register(worker.answers, selectors.EVENT_READ, worker)
+            for key, _ in running.select():
+                worker = key.data
+                if not worker.hear(keep):
+                    running.unregister(key.fileobj)
+                    worker.answers.close()
+                    os.waitpid(worker.process, 0)
+                    if worker.anew:
+                        waiting.append((worker.path, worker.anew, False))
 
 
 def key(one: dict[str, Any]) -> tuple[object, ...]:
@@ -468,8 +504,7 @@ def main(words: Sequence[str] | None = None) -> int:
             fresh = [one for one in known.values() if one["digest"] == digest(one["path"])]
             asked.out.write_text(json.dumps({"of": every, "tried": fresh}, indent=1) + "\n")
 
-    for path, some in asking.items():
-        of_module(path, some, asked.jobs, keep)
+    try_modules(asking, asked.jobs, keep)
     places = [key({**asdict(one), "digest": digest(one.path)}) for one in drawn]
     found = [known[place]["outcome"] for place in places if place in known]
     killed = len(found) - found.count("survived")

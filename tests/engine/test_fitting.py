@@ -5,6 +5,7 @@ import pytest
 from ladders import LADDER
 from scipy.optimize import approx_fprime, least_squares
 
+from cod_harness.engine import fitting
 from cod_harness.engine.fitting import _best_of_groups, _covariance, _damped, _solve, fit
 from cod_harness.engine.laws import LAWS
 
@@ -292,3 +293,36 @@ def test_a_pull_too_weak_to_tell_is_none():
     weight = (SIGMA**-2).sum()
     np.testing.assert_allclose(found[0], [[1 / weight, 0], [0, 0]], rtol=1e-12)
     assert singular[0]
+
+
+def test_a_millionth_of_the_range_is_on_the_bound():
+    """Of two, from bound to bound: the slope's optimum lies so far below, or above, its end."""
+    weight = np.diag(SIGMA[0] ** -2)
+    slope = np.linalg.solve(DESIGN.T @ weight @ DESIGN, DESIGN.T @ weight @ VALUES[0])[1]
+    for short, on_bound in ((1e-6, True), (4e-6, False)):
+        law = Line()
+        law.lower, law.upper = np.array([-9.0, slope - 2.0]), np.array([9.0, slope + short])
+        found = fit(law, PLACES, VALUES, SIGMA)
+        assert found.theta[0, 1] == pytest.approx(slope, abs=1e-7)
+        assert found.at_upper[0, 1] == on_bound and not found.at_lower.any()
+        law.lower, law.upper = np.array([-9.0, slope - short]), np.array([9.0, slope + 2.0])
+        found = fit(law, PLACES, VALUES, SIGMA)
+        assert found.at_lower[0, 1] == on_bound and not found.at_upper.any()
+
+
+@pytest.mark.parametrize("slope", [0.5, 1.5])
+def test_a_bound_that_pulls_weakly_holds_as_well(slope):
+    """Errors so large that no gradient reaches 1: the height is still fitted for the bound."""
+    law, sigma = Line(), 40 * SIGMA
+    ends = law.lower.copy(), law.upper.copy()
+    ends[1 if slope < 1 else 0][1] = slope
+    law.lower, law.upper = ends
+    found = fit(law, PLACES, VALUES, sigma)
+    height = sigma[0] ** -2 @ (VALUES[0] - slope * PLACES) / (sigma**-2).sum()
+    assert found.theta[0] == pytest.approx([height, slope], abs=1e-5)
+
+
+def test_a_fit_that_is_broken_off_says_so(monkeypatch):
+    assert fit(Line(), PLACES, VALUES, SIGMA).converged.all()
+    monkeypatch.setattr(fitting, "_ITERATIONS", 1)
+    assert not fit(Line(), PLACES, VALUES, SIGMA).converged.any()

@@ -35,6 +35,9 @@ def test_sampling_variance_by_hand():
     # One of them alone: 0.09, but its mean is (0 + 1/2) / 2 = 1/4, and 3 / 16 allows it.
     first = sampling_variance(ladder, np.array([True, False]))[0]
     assert first == pytest.approx(0.09 / 4.0, rel=1e-14)
+    # Two never answered, of a draw each: 1/4, but the mean of (0 + 1/2) / 3 allows 5 / 36.
+    never = sampling_variance(ladder_of([0.0, 0.0], 1), both)[0]
+    assert never == pytest.approx(5.0 / 36.0 / 2.0, rel=1e-14)
 
 
 def test_analytic_rates_have_no_sampling_variance():

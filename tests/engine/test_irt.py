@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cod_harness.engine import settings
 from cod_harness.engine.intervals import accuracy_variance
 from cod_harness.engine.measurements import measurements
 from cod_harness.engine.views.irt import (
@@ -100,9 +101,9 @@ def test_abilities_are_kept_in_reach() -> None:
 
 
 def test_links_by_hand() -> None:
-    assert log_log(np.array([0.0, 1.0, -900.0, 900.0])) == pytest.approx(
-        [np.exp(-1), np.exp(-np.exp(-1)), 0.0, 1.0]
-    )
+    with np.errstate(over="raise"):  # no warning for abilities far out
+        found = log_log(np.array([0.0, 1.0, -900.0, 900.0]))
+    assert found == pytest.approx([np.exp(-1), np.exp(-np.exp(-1)), 0.0, 1.0])
     assert logit(np.array([0.0, 1.0, -900.0])) == pytest.approx([0.5, 1 / (1 + np.exp(-1)), 0.0])
 
 
@@ -177,6 +178,15 @@ def test_abilities_from_accuracies_by_hand() -> None:
     (rough,) = plain_abilities(np.zeros(1), np.full(1, 0.01), np.full(1, 10.0)).variance
     assert rough == pytest.approx(0.01 / slope[0] ** 2, rel=1e-3)
     assert found.link is log_log
+
+
+def test_the_population_that_is_taken_as_given(monkeypatch) -> None:
+    """Normal difficulties, twice as far apart."""
+    monkeypatch.setattr(settings, "PLAIN_POPULATION", 2.0)
+    found = plain_abilities(np.full(1, 0.3), np.zeros(1), np.full(1, 9.0))
+    masses = np.exp(-0.5 * (GRID / 2.0) ** 2)
+    np.testing.assert_allclose(found.masses, masses / masses.sum(), rtol=1e-12)
+    assert found.accuracy(found.values) == pytest.approx([0.3], abs=1e-5)
 
 
 def one_difficulty(values, variance):

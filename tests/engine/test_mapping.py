@@ -246,3 +246,9 @@ def test_an_error_at_the_threshold_is_not_below_it():
     at = _rising_heights(np.column_stack([x, y]), _knots(x, 1), None, 1.0)[1]
     assert len(fit_map(x, y, threshold=at).knots) > 2
     assert len(fit_map(x, y, threshold=at * 1.001).knots) == 2
+
+
+def test_points_that_contradict_the_share_leave_the_end_in_bounds():
+    """Eight in ten solved, and one in ten answered: the rest cannot have less than none."""
+    assert _end(np.array([[1.0, 0.1]]), 0.8) == pytest.approx(0.8)
+    assert _end(np.array([[0.1, 1.0]]), 0.8) == pytest.approx(1.0)

@@ -171,3 +171,13 @@ def test_all_questions_predictable():
     )
     for mapping in found.maps:
         np.testing.assert_array_equal(mapping.points[:, 0], mapping.points[:, 1])
+
+
+def test_what_might_have_been_measured_are_rates():
+    """Where the law is at 0, half of the rung effects lead below it."""
+    rates = simulated(3, per_kind=40, spread=0.0)[40:80, :-1]
+    ladder, theta = measurements(rates, LADDER, 100, None), np.array([[1.5, 0.6, 0.0, 0.0]])
+    group = np.zeros(40, int)
+    found = replicates(ladder, group, [0], EQ4, theta, X, 0.02, np.zeros(4), 0.005, None, 20, 0)
+    points = np.array([mapping.points[:, 0] for mapping in found.maps])
+    assert points.min() == 0.0 and points.max() <= 1.0 and (points[:, 0] == 0.0).sum() > 3

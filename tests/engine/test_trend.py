@@ -218,6 +218,9 @@ def test_quantiles_of_a_mixture():
     np.testing.assert_allclose(spread.quantiles(shares), 2.0 + 3.0 * norm.ppf(shares), atol=0.01)
     two = Spread(np.array([0.25, 0.75]), np.array([0.0, 4.0]), np.array([1e-6, 1e-6]))
     assert two.quantiles(np.array([0.2, 0.3])) == pytest.approx([0.0, 4.0], abs=0.01)
+    # The grid is as wide as the spread.
+    wide, ends = Spread(np.array([1.0]), np.array([2.0]), np.array([900.0])), np.array([0.01, 0.99])
+    np.testing.assert_allclose(wide.quantiles(ends), 2.0 + 30.0 * norm.ppf(ends), atol=0.1)
 
 
 def test_misses_are_in_the_units_of_their_benchmark():
@@ -334,6 +337,7 @@ def test_misses_by_hand():
     trend = LadderTrend(FIVE, ONE[None], ITS[None])
     nodes, found = trend._nodes.kept(slice(8)), trend.misses
     assert len(nodes.weights) == 8 and nodes.weights.sum() == pytest.approx(1.0)
+    assert len(set(zip(nodes.bend, nodes.noise, strict=True))) == 8  # none of them twice
     told = zip(
         found.task, found.rung, found.pair, found.sds, found.distance, found.nearest,
         found.forecast, found.error, strict=True,
@@ -351,6 +355,15 @@ def test_misses_by_hand():
             expected += [FIVE[j] == FIVE[i], mean, ONE[j] - mean]
             assert next(told) == pytest.approx(expected, abs=1e-5)
     assert next(told, None) is None and found.tasks == 1
+
+
+def test_a_miss_beyond_all_bounds_is_seven_deviations():
+    """Of both signs: a share of 1e-12 is the last that is told from 0."""
+    for by in (-1e4, 1e4):
+        values = 0.3 * (X[None] - 45.0)
+        values[0, -1] += by
+        found = LadderTrend(X, values, np.zeros((1, 8))).misses
+        assert found.sds[found.rung == 7] == pytest.approx(np.sign(by) * -norm.ppf(1e-12))
 
 
 def test_the_eight_largest_rungs_are_looked_back_at():

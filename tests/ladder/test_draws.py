@@ -135,3 +135,13 @@ def test_the_carrying_rungs_are_the_two_largest_that_run() -> None:
     # The smallest has no neighbours on both sides, and never carries.
     assert carrying_rungs(ladder(("b", 2.0, "hf"), ("a", 1.0, "hf"))) == ["b"]
     assert carrying_rungs(ladder(("a", 1.0, "hf"))) == []
+
+
+def test_the_top_rung_is_judged_by_the_two_below_it() -> None:
+    """0 and 0.5 below it is doubt, more than 0 and 0.1; a half twice is most."""
+    rates = np.zeros((10, 6))
+    rates[:, 3] = [0.0, 0.5, 0.0, 0.1, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0]
+    rates[:, 4] = [0.0, 0.0, 0.1, 0.0, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0]
+    # (0.2 - 0.15) / 0.85 of 60 cells: three.
+    chosen = further_draws(rates, COMPUTE, 15, FULL)
+    assert np.argwhere(chosen).tolist() == [[1, 5], [4, 5], [5, 5]]

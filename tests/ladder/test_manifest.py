@@ -311,6 +311,8 @@ cluster:
     ladder = read_ladder(write(tmp_path, text))
     first, second = ladder.rungs
     assert (first.gpus, first.shards) == (4, 2)
+    one = write(tmp_path, f"rungs:\n- {{{model(gpus=1, shards=1)}}}")
+    assert (read_ladder(one).rungs[0].gpus, read_ladder(one).rungs[0].shards) == (1, 1)
     assert first.sbatch == {"time": "00:30:00", "exclusive": ""}
     assert (second.gpus, second.shards, second.sbatch) == (None, None, {})
     where = ladder.cluster

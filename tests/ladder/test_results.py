@@ -448,3 +448,47 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     again = read_passrates(rates.write(tmp_path / "s.parquet"), ladder_of())
     assert again.frame.equals(rates.frame)
     assert again.whole("sciq") and again.questions("sciq") == 1000
+
+
+def test_a_groups_accuracy_is_left_to_its_questions(tmp_path: Path) -> None:
+    """Where a model was measured on all tasks of the group question by question."""
+    groups = {"mmlu": ["mmlu_a", "mmlu_stem"], "mmlu_stem": ["mmlu_b"]}
+    scores = {"mmlu": (0.4, 200), "mmlu_stem": (0.5, 100), "mmlu_a": (0.3, 100)}
+    for name in ("a", "b"):
+        path = tmp_path / f"m-{name}.json"
+        of_0_4(path, f"m-{name}", {**scores, "mmlu_b": (0.5, 100)}, groups=groups)
+    table = tmp_path / "rates.csv"
+    asked = ["mmlu_a,q,a,1,1", "mmlu_b,q,a,0,1", "mmlu_a,q,b,1,1"]
+    table.write_text("\n".join(["task,question,model,n_correct,n_samples", *asked]))
+    frame = read_passrates([tmp_path, table], ladder_of(["a", "b", "big"])).frame
+    whole = frame[frame["question"] == WHOLE]
+    told = set(zip(whole["task"], whole["model"], strict=True))
+    # mmlu_b is averaged on a, as on b no more of it is known.
+    assert told == {("mmlu", "b"), ("mmlu_stem", "b"), ("mmlu_b", "b"), ("mmlu_b", "a")}
+
+
+def test_a_choice_that_a_task_does_not_offer(tmp_path: Path) -> None:
+    results = {"gsm8k": {"exact_match,strict": 0.25}, "arc": {"acc,none": 0.5}}
+    path = written(tmp_path / "1b.json", results=results, config={})
+    choice = {"gsm8k": ("loose", "exact_match")}
+    rates = read_passrates(path, ladder_of(["1b", "big"]), metrics=choice)
+    assert rates.tasks == ["arc"]
+    assert rates.notes == ("left out, no accuracy in the results: gsm8k (exact_match)",)
+
+
+@pytest.mark.parametrize(("number", "more"), [(6, ""), (7, " and 1 more"), (9, " and 3 more")])
+def test_six_tasks_without_an_accuracy_are_named(tmp_path: Path, number: int, more: str) -> None:
+    results: dict[str, Any] = {f"t{at}": {"loss": 2.5} for at in range(number)}
+    path = written(tmp_path / "1b.json", results=results | {"arc": {"acc": 0.5}}, config={})
+    rates = read_passrates(path, ladder_of(["1b", "big"]))
+    named = ", ".join(f"t{at}" for at in range(6)) + more
+    assert rates.notes == (f"left out, no accuracy in the results: {named} (loss of 2.5)",)
+
+
+def test_how_answers_were_generated_is_told(tmp_path: Path) -> None:
+    path = of_0_4(tmp_path / "1b.json", "m-1b", {"gsm8k": (0.5, 100)})
+    content = json.loads(path.read_text())
+    kwargs = {"temperature": 0.7}
+    path.write_text(json.dumps(content | {"configs": {"gsm8k": {"generation_kwargs": kwargs}}}))
+    (run,) = read_passrates(path, ladder_of(["1b", "big"])).settings
+    assert run["tasks"]["gsm8k"]["generation_kwargs"] == kwargs

@@ -175,3 +175,38 @@ def test_copies_count_as_one_sample(tmp_path: Path, share: float, samples: list[
     rows = store.rows()
     assert rows["n_samples"].tolist() == samples
     assert rows["rate"].tolist() == [0.0, 1.0]
+
+
+def test_copies_from_98_documents_of_100_on(tmp_path: Path) -> None:
+    """Of that task, model and checkpoint alone."""
+    for share, draws, right in ((None, 2, [1, 2]), (0.979, 2, [1, 2]), (0.98, 1, [0.5, 1])):
+        about = {"rung": "a", "tasks": {"t": {"identical_share": share}}}
+        store = open_store(written(tmp_path, f"{share}.parquet", **about))
+        assert store is not None
+        rows = store.rows()
+        assert rows["n_samples"].tolist() == [draws, draws] and rows["n_correct"].tolist() == right
+        assert rows["rate"].tolist() == [0.5, 1.0]
+    for other in ({"rung": "b"}, {"rung": "a", "checkpoint": "c"}):
+        about = {**other, "tasks": {"t": {"identical_share": 1.0}}}
+        store = open_store(written(tmp_path, f"{len(other)}.parquet", **about))
+        assert store is not None and store.rows()["n_samples"].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("tasks", ["t"]), ("tasks", {"t": "u"}), ("tasks", {"t": {"identical_share": "all"}}),
+        ("tasks", {"t": {"identical_share": 1.01}}), ("tasks", {"t": {"identical_share": -0.01}}),
+        ("pooled", ["t"]), ("pooled", {"g": "t"}), ("pooled", {"g": ["t", 1]}),
+        ("request", ["t"]), ("request", {"g": "t"}), ("request", {"g": ["t", 1]}),
+        ("ladder", 1), ("rung", ["a"]), ("checkpoint", {"a": 1}),
+    ],
+)  # fmt: skip
+def test_settings_of_another_type_are_refused(tmp_path: Path, key: str, value: Any) -> None:
+    for place, settings in enumerate(({key: value}, {"runs": [{key: value}]})):
+        path = written(tmp_path, f"{place}.parquet", **settings)
+        with pytest.raises(InputError, match=rf"not what a capture writes \({key}\)"):
+            open_store(path)
+    good = {"t": {"identical_share": 1.0}}
+    fine = {"tasks": good, "pooled": {"g": ["t"]}, "request": {"g": ["t"]}, "ladder": None}
+    assert open_store(written(tmp_path, "fine.parquet", **fine)) is not None
