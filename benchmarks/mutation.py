@@ -162,15 +162,17 @@ def places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
     parents = [tree]
     while parents:
         parent = parents.pop()
-        if isinstance(parent, ast.If) and ast.unparse(parent.test) == "TYPE_CHECKING":
-            continue
         for field, value in ast.iter_fields(parent):
             if field in ("annotation", "returns", "decorator_list", "bases"):
                 continue
             for index, one in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                if isinstance(one, ast.AST):
+                if isinstance(one, ast.AST) and not _for_types(one):
                     yield parent, field, index, one
                     parents.append(one)
+
+
+def _for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 def mutants(path: Path) -> Iterator[Mutant]:

@@ -234,3 +234,22 @@ def test_no_forecast_below_the_ladder_or_of_nothing(given):
     never = COD(trend=False).fit(np.zeros((12, 8)), LADDER, 100)
     assert np.isnan(never.bandwidth_) and never.labels_.tolist() == [-1] * 12
     assert [reason.code for reason in never.forecast(TARGET).reasons] == ["never_answered"]
+
+
+def test_supposing_what_was_measured_changes_nothing(given):
+    """And a rung that is off in ability is off in accuracy, its error by the slope there."""
+    model = fitted(given, n_replicates=0)
+    trend, place = model.ladder_trend
+    same = model.supposing(trend)
+    np.testing.assert_array_equal(same._accuracy, model._accuracy)
+    np.testing.assert_allclose(same._error, model._error, rtol=1e-9)
+    assert same.interval(TARGET) == pytest.approx(model.interval(TARGET))
+    values = trend.values.copy()
+    values[place, -1] += 0.5
+    other = model.supposing(trend.supposing(trend.x, values, 4.0 * trend.variance))
+    known = model.abilities
+    np.testing.assert_array_equal(other._accuracy[:-1], model._accuracy[:-1])
+    assert other._accuracy[-1] == pytest.approx(known.accuracy(known.values[-1] + 0.5))
+    assert other._error[0] == pytest.approx(2.0 * model._error[0])
+    slope = known.slope(values[place, -1:])[0]
+    assert other._error[-1] == pytest.approx(2.0 * np.sqrt(known.variance[-1]) * slope)

@@ -130,6 +130,19 @@ def test_replicates_spread_as_stated(made):
         assert mapping.points[8] == pytest.approx([0.5, 0.5])
 
 
+def test_the_maps_are_asked_for_as_the_benchmarks_own(made, monkeypatch):
+    """With threshold, weight of the end and share of the predictable questions, 60 of 80."""
+    asked, fit_map = [], refits.fit_map
+
+    def noted(subset, full, *how):
+        asked.append(how)
+        return fit_map(subset, full, *how)
+
+    monkeypatch.setattr(refits, "fit_map", noted)
+    replicates(*made[-1], 2, 7)
+    assert asked == [(0.005, 0.3, 0.75)] * 2
+
+
 def test_the_maps_know_the_share(made):
     """Their end is where the rest, a quarter of the questions at about 0.3, goes: level."""
     _, _, _, found, _ = made

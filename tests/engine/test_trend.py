@@ -124,6 +124,9 @@ def test_losses_join_where_there_are_siblings():
     told, there = benchmark_trend(X, values[0], NONE, siblings, losses)
     assert middle(told.spread(there, 52.0)) != middle(plain.spread(place, 52.0))
     assert told.tasks == 3 and told.misses.task.max() == 2
+    one, _ = benchmark_trend(X, values[0], NONE, Siblings(values[1:2], np.zeros((1, 8))), losses)
+    assert (one.tasks, len(one.values)) == (2, 3)  # one sibling will do, but none will not
+    assert len(benchmark_trend(X, values[0], NONE, None, losses)[0].values) == 1
     unknown = np.append(losses[:-1], np.nan)
     same, here = benchmark_trend(X, values[0], NONE, siblings, unknown)
     assert middle(same.spread(here, 52.0)) == middle(plain.spread(place, 52.0))

@@ -473,3 +473,24 @@ def test_a_question_never_answered_beside_others():
 def test_a_benchmark_has_emerged_at_its_best_rung():
     told = level_doubts(np.array([0.0, 0.2, 0.05, 0.05]), np.zeros(4), True, 0.5, 0.6)
     assert told == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "values", "words"),
+    [
+        ("blind_interval", {"low": 0.6, "high": 0.7}, "from 60 to 70 %"),
+        ("few_predictable", {"share": 0.6}, "60 % are predictable"),
+        ("small_subset", {"share": 0.6}, "60 % are predictable"),
+        ("may_emerge", {"best": 0.5, "high": 0.6}, "50.0 %, the target may reach 60 %"),
+        ("below_last_rung", {"mean": 0.5, "last": 0.6}, "50.0 %, the largest rung 60.0 %"),
+        ("missed_rungs", {"worst": 0.5, "rungs": 3}, "up to 50.0 points"),
+        ("out_of_order", {"rungs": 2, "of": 8, "fall": 0.5}, "by 50.0 points"),
+        ("beyond_map", {"subset": 0.8, "last": 0.7}, "80 %, measured up to 70 %"),
+        ("wide_interval", {"width": 0.6}, "60 points"),
+        ("plan_may_emerge", {"best": 0.5}, "the best at 50.0 %"),
+        ("plan_noise", {"share": 0.6}, "60 % of the spread"),
+        ("plan_way", {"share": 0.6}, "noise is 60 % of it"),
+    ],
+)
+def test_percent_are_hundredths(code, values, words):
+    assert words in sentence(because(code, **values))

@@ -232,3 +232,13 @@ def test_missing_rights_are_found_before_the_work(tmp_path: Path) -> None:
         words = [sys.executable, "-c", code, str(tmp_path / name)]
         said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
         assert said.startswith("InputError") and "Permission denied" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a folder of Linux")
+def test_no_file_stays_open(tmp_path: Path) -> None:
+    files.write_whole(tmp_path / "first", "text")  # what is opened once for all is open now
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for name in "abcde":
+        files.write_whole(tmp_path / name, "text")
+        files.check_folder(tmp_path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -322,6 +323,10 @@ cluster:
     assert where.ray == {"address": "auto"}
     assert len({first, second, where}) == 3  # still to be had in sets
     assert read_ladder(write(tmp_path, GOOD)).cluster == Cluster()
+    plain = f"rungs:\n- {{{model()}}}\ncluster: "
+    for key, value in {"executor": "ray", "sbatch": {"mem": "3G"}, "ray": {"address": "a"}}.items():
+        written = read_ladder(write(tmp_path, plain + json.dumps({key: value})))
+        assert written.cluster == replace(Cluster(), **{key: value})
 
 
 def test_model_args_as_a_mapping(tmp_path: Path) -> None:
@@ -363,3 +368,18 @@ def test_the_harness_reads_model_args_as_they_were_meant(tmp_path: Path) -> None
         parser = argparse.ArgumentParser()
         parser.add_argument("--model_args", nargs="+", action=utils.MergeDictAction)
         assert parser.parse_args(["--model_args", rung.runs()[0][1]]).model_args == meant
+
+
+def test_a_ladder_of_no_file_is_not_named(tmp_path: Path) -> None:
+    rung = Model("a", "rung", compute=1.0)
+    with pytest.raises(InputError) as caught:
+        Ladder("l", (rung,)).find("q")
+    assert str(caught.value) == "no model 'q' in the ladder; it has a"
+
+
+def test_models_without_model_args_are_not_located_by_their_lack(tmp_path: Path) -> None:
+    ladder = Ladder("l", (Model("a", "rung", compute=1.0, model="hf"),))
+    assert ladder.locate("dtype=auto") is None
+    text = f"rungs:\n- {{{model(checkpoints='[x, y]')}}}"
+    (rung,) = (ladder := read_ladder(write(tmp_path, text))).rungs
+    assert ladder.locate("pretrained=y") == (rung, "y") and ladder.locate("pretrained=z") is None

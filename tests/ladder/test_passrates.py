@@ -141,6 +141,8 @@ def test_missing_columns_and_rows(tmp_path: Path) -> None:
         PassRates(GOOD.rename(columns={"model": "modle", "n_correct": "x"}))
     with pytest.raises(InputError, match="lacks the column n_samples"):
         PassRates(GOOD.drop(columns="n_samples"))
+    with pytest.raises(InputError, match="lacks the column n_samples"):
+        PassRates(GOOD.drop(columns="n_samples").assign(rate=0.5))
     with pytest.raises(InputError, match="has no rows"):
         PassRates(GOOD.iloc[:0])
     twice = pd.concat([GOOD, GOOD[["model"]]], axis=1)

@@ -18,7 +18,9 @@ from cod_harness.ladder.compare import differences
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
 from cod_harness.ladder.rate_table import WHOLE
-from cod_harness.ladder.read_passrates import read_passrates
+from cod_harness.ladder.read_passrates import holds_measured, read_passrates
+from cod_harness.ladder.results.beside import not_covered
+from cod_harness.ladder.results.files import ResultsFile
 from cod_harness.ladder.results.rows import questions_behind
 
 RECORDED = Path(__file__).parents[1] / "harness/recorded/lm-eval-0.4.9"
@@ -492,3 +494,60 @@ def test_how_answers_were_generated_is_told(tmp_path: Path) -> None:
     path.write_text(json.dumps(content | {"configs": {"gsm8k": {"generation_kwargs": kwargs}}}))
     (run,) = read_passrates(path, ladder_of(["1b", "big"])).settings
     assert run["tasks"]["gsm8k"]["generation_kwargs"] == kwargs
+
+
+def test_a_standard_error_says_up_to_a_billion_questions() -> None:
+    for n, told in ((9 * 10**8, True), (11 * 10**8, False)):
+        found = questions_behind(0.8, math.sqrt(0.16 / (n - 1)))
+        assert found == (pytest.approx(n, rel=1e-6) if told else None)
+
+
+def test_a_standard_error_of_0_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("task,model,accuracy,stderr,n\narc,a,1,0,300\narc,b,0.5,0,\n")
+    rates = read_passrates(path)
+    assert [cell(rates, "arc", model) for model in "ab"] == [(1.0, 300), (0.5, 300)]
+
+
+def test_what_a_results_file_is_called() -> None:
+    def label(name: str, **args: str) -> str:
+        config = {"model_args": ",".join(f"{key}={value}" for key, value in args.items())}
+        return ResultsFile(Path("some") / name, {"config": config}, Path("some")).label
+
+    assert label("a.json", pretrained="org/m") == "org/m"
+    assert label("a.json", pretrained="org/m", revision="step5") == "org/m@step5"
+    assert label("a.json", dtype="auto") == "some"
+    assert label("m_step7.json") == "some@step7"
+
+
+def test_a_file_without_any_score(tmp_path: Path) -> None:
+    path = written(tmp_path / "1b.json", results={"heading": {"alias": "x"}}, config={})
+    with pytest.raises(InputError, match=r"1b\.json: holds no accuracy of any task"):
+        read_passrates(path, ladder_of(["1b", "big"]))
+
+
+def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
+    assert not holds_measured(tmp_path / "none") and not holds_measured(tmp_path)
+    (tmp_path / "t.csv").write_text("task,model,accuracy\n")
+    assert holds_measured(tmp_path)
+
+
+def test_an_anchor_and_a_target_without_questions(tmp_path: Path) -> None:
+    """The target's accuracy is what its forecast is held against."""
+    for name in ("c", "big"):
+        of_0_4(tmp_path / f"{name}.json", f"m-{name}", {"arc": (0.5, 100)})
+    table = tmp_path / "rates.csv"
+    table.write_text("task,question,model,n_correct,n_samples\narc,q,a,1,1\narc,q,b,0,1\n")
+    ladder = replace(ladder_of(["a", "b", "big"]), anchors=(Model("c", "anchor"),))
+    rates = read_passrates([tmp_path / "c.json", tmp_path / "big.json", table], ladder)
+    assert rates.models() == ["a", "b", "big"] and cell(rates, "arc", "big") == (0.5, 100)
+    assert rates.frame.index.tolist() == [0, 1, 2]
+    assert rates.notes == ("arc: anchors left out, no questions: c",)
+
+
+def test_groups_in_a_circle_are_no_measurements() -> None:
+    rows = pd.DataFrame({"model": ["a"], "task": ["g"]})
+    known = pd.DataFrame({"model": ["a"], "task": ["t"]})
+    groups = {"g": ["h", "t"], "h": ["g"]}
+    assert len(not_covered(rows, known, groups)) == 1
+    assert len(not_covered(rows, known, {"g": ["h", "t"], "h": ["t"]})) == 0
