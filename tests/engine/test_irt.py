@@ -250,4 +250,7 @@ def test_drawing_variance_by_hand() -> None:
     expected = (p * (1 - p) + 0.5 / 40) / 40 / slope**2
     assert known.drawing_variance(np.array([0.3]), 40.0) == pytest.approx([expected], rel=1e-5)
     assert known.drawing_variance(np.array([0.3, 0.4]), 0.0).tolist() == [0.0, 0.0]
+    harder = np.roll(known.masses, 3)  # of difficulty 1: the same from 1 on
+    other = Abilities(known.values, known.variance, harder, log_log)
+    assert other.drawing_variance(np.array([1.3]), 40.0) == pytest.approx([expected], rel=1e-5)
     assert known.slope(np.array([-5.0])).tolist() == [0.02]

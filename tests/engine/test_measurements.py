@@ -139,3 +139,10 @@ def test_answers_behind_an_accuracy():
     one = measurements(np.full((1, 4), 0.5), [1, 2, 3, 4], [[0, 4, 2, 0]], None)
     untold = settings.UNTOLD_ANSWERS
     np.testing.assert_array_equal(answers(one), [untold, 4, 2, untold])
+
+
+def test_the_first_number_of_draws_that_is_none_is_named():
+    """0 is one: an analytic rate."""
+    draws = np.array([[4.0, 0.0, 4.0, 4.0], [4.0, 4.0, -3.0, 4.0], [np.inf, 4.0, 4.0, 4.0]])
+    with pytest.raises(InputError, match="n_samples of question 1, model 2 is -3: give"):
+        measurements(np.full((3, 4), 0.5), [1.0, 2.0, 3.0, 4.0], draws, None)

@@ -115,6 +115,7 @@ def test_finds_pass_rate_files_oldest_first(tmp_path: Path) -> None:
     assert [files.file_date(path) for path in found] == [stamps[2], stamps[0], stamps[1]]
     assert stamps[2] == "2025-01-01T12-30-00.000000Z"
     assert files.file_date(Path("rates.parquet")) == ""
+    assert files.file_date(Path("rates_of_another_program.parquet")) == ""
 
 
 def test_dates_are_of_one_clock() -> None:

@@ -17,7 +17,7 @@ from cod_harness.errors import InputError
 from cod_harness.ladder.compare import differences
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
-from cod_harness.ladder.rate_table import WHOLE
+from cod_harness.ladder.rate_table import WHOLE, column_names
 from cod_harness.ladder.read_passrates import holds_measured, read_passrates
 from cod_harness.ladder.results.beside import not_covered
 from cod_harness.ladder.results.files import ResultsFile
@@ -316,6 +316,19 @@ def test_a_way_that_few_models_were_asked_in(tmp_path: Path) -> None:
     assert rates.notes == ("left out, 5-shot results of few models: sciq",)
 
 
+@pytest.mark.parametrize(
+    ("asked_again", "tasks"), [(3, ["sciq"]), (4, ["sciq@0-shot", "sciq@5-shot"])]
+)
+def test_a_way_that_half_the_models_were_asked_in_counts(
+    tmp_path: Path, asked_again: int, tasks: list[str]
+) -> None:
+    for place, size in enumerate(SIZES):
+        for shots in (0, 5) if place < asked_again else (0,):
+            path = tmp_path / f"{size}-{shots}.json"
+            of_0_3(path, f"pretrained=m-{size}", {"sciq": rising(place)}, shots=shots)
+    assert read_passrates(tmp_path, ladder_of()).tasks == tasks
+
+
 def test_beside_pass_rates_of_questions(tmp_path: Path) -> None:
     for model in ("a", "b", "c"):
         scores = {"arc": (0.5, 100), "alone": (0.25, 100)}
@@ -524,6 +537,16 @@ def test_a_file_without_any_score(tmp_path: Path) -> None:
     path = written(tmp_path / "1b.json", results={"heading": {"alias": "x"}}, config={})
     with pytest.raises(InputError, match=r"1b\.json: holds no accuracy of any task"):
         read_passrates(path, ladder_of(["1b", "big"]))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".PARQUET"])
+def test_the_columns_of_a_table(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"t{ending}"
+    table = pd.DataFrame({"task": ["arc"], "model": ["a"], "accuracy": [0.5]})
+    table.to_csv(path, index=False) if ending == ".csv" else table.to_parquet(path)
+    assert column_names(path) == ["task", "model", "accuracy"]
+    path.write_bytes(b"\xff\xfe" * 20)
+    assert column_names(path) == column_names(tmp_path / "none.csv") == []
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
