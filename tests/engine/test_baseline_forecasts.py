@@ -81,6 +81,9 @@ def test_doubts_of_a_forecast():
     assert codes(wild, COMPUTE[-1] * 3) == [
         "below_last_rung", "wide_interval", "missed_rungs", "out_of_order",
     ]  # fmt: skip
+    # At the last rung's compute nothing is beyond it.
+    at_last = codes(wild, COMPUTE[-1])
+    assert at_last[0] == "interpolation" and "below_last_rung" not in at_last
     zero = TrendForecaster(STRAIGHT, AccuracyScale()).fit(np.zeros((5, 8)), COMPUTE)
     found = zero.forecast(1e23)
     assert found.reasons == (because("never_answered"),)

@@ -326,3 +326,19 @@ def test_a_fit_that_is_broken_off_says_so(monkeypatch):
     assert fit(Line(), PLACES, VALUES, SIGMA).converged.all()
     monkeypatch.setattr(fitting, "_ITERATIONS", 1)
     assert not fit(Line(), PLACES, VALUES, SIGMA).converged.any()
+
+
+class Weak(Line):
+    """The same with a slope in units of ten millionths."""
+
+    def jacobian(self, theta, x):
+        return super().jacobian(theta, x) * [1.0, 1e-7]
+
+
+def test_the_unit_of_a_parameter_is_no_matter():
+    theta, free = np.array([[0.5, 0.0]]), np.ones((1, 2), dtype=bool)
+    plain, _ = _covariance(Line(), PLACES, SIGMA, theta, np.zeros(1), free, np.zeros(2))
+    found, singular = _covariance(Weak(), PLACES, SIGMA, theta, np.zeros(1), free, np.zeros(2))
+    unit = np.array([1.0, 1e7])
+    np.testing.assert_allclose(found[0], plain[0] * np.outer(unit, unit), rtol=1e-9)
+    assert not singular[0]

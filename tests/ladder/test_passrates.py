@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cod_harness.errors import InputError
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
+from cod_harness.ladder.rate_table import COLUMNS
 from cod_harness.ladder.read_ladder import read_ladder
 from cod_harness.ladder.read_passrates import read_passrates
 from cod_harness.ladder.store import read_store, write_passrates
@@ -298,3 +299,11 @@ def test_shared_ladders(folder: Path) -> None:
         expected = (mine["n_correct"] / mine["n_samples"]).groupby(mine["model"]).mean()
         means = pd.Series(np.nanmean(matrix.rates, axis=0), index=matrix.models)
         np.testing.assert_allclose(means[expected.index], expected)
+
+
+def test_the_rows_of_other_models_leave_no_trace(tmp_path: Path) -> None:
+    frame = pd.concat([rows("other", {"p": 1}), rows("a", {"p": 1})])
+    capture(tmp_path, "01", frame, **settings_of("a", "t"))
+    rates = read_passrates(tmp_path, ladder("a"))
+    assert list(rates.frame.columns) == list(COLUMNS) and rates.frame.index.tolist() == [0]
+    assert rates.models() == ["a"] and "other" in rates.notes[0]

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from results_files import SIZES, ladder_of, of_0_3, of_0_4, rising, stderr, written
 
@@ -17,7 +19,7 @@ from cod_harness.errors import InputError
 from cod_harness.ladder.compare import differences
 from cod_harness.ladder.manifest import Ladder, Model
 from cod_harness.ladder.passrates import PassRates
-from cod_harness.ladder.rate_table import WHOLE, column_names
+from cod_harness.ladder.rate_table import WHOLE, column_names, read_columns
 from cod_harness.ladder.read_passrates import holds_measured, read_passrates
 from cod_harness.ladder.results.beside import not_covered
 from cod_harness.ladder.results.files import ResultsFile
@@ -574,3 +576,45 @@ def test_groups_in_a_circle_are_no_measurements() -> None:
     groups = {"g": ["h", "t"], "h": ["g"]}
     assert len(not_covered(rows, known, groups)) == 1
     assert len(not_covered(rows, known, {"g": ["h", "t"], "h": ["t"]})) == 0
+
+
+def test_a_pattern_takes_the_longest_name_that_fits(tmp_path: Path) -> None:
+    for name, accuracy in (("1b", 0.25), ("1b-long", 0.5)):
+        of_0_3(tmp_path / f"{name}.json", f"pretrained=m-{name}-final", {"sciq": (accuracy, 100)})
+    for names in (["1b", "1b-long", "big"], ["1b-long", "1b", "big"]):
+        rates = read_passrates(tmp_path, ladder_of(names), match="m-{rung}*")
+        assert [cell(rates, "sciq", name)[0] for name in ("1b", "1b-long")] == [0.25, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("number", "named"), [(4, "x0, x1, x2, x3"), (5, "x0, x1, x2, x3 and 1 more")]
+)
+def test_four_models_that_are_not_the_ladders_are_named(
+    tmp_path: Path, number: int, named: str
+) -> None:
+    for name in ("a", *(f"x{at}" for at in range(number))):
+        of_0_3(tmp_path / f"{name}.json", f"pretrained={name}", {"sciq": (0.5, 100)})
+    (note,) = read_passrates(tmp_path, ladder_of(["a", "big"])).notes
+    assert note == f"{number} results files left out, of no model of l: {named}"
+
+
+def test_a_page_that_is_not_what_was_written_is_refused(tmp_path: Path) -> None:
+    """Where its writer left checksums."""
+    path = tmp_path / "t.parquet"
+    names = pa.array([f"question-{at}" for at in range(50)])
+    pq.write_table(
+        pa.table({"question": names}), path, compression="none", use_dictionary=False,
+        write_statistics=False, write_page_checksum=True,
+    )  # fmt: skip
+    assert len(read_columns(path)) == 50
+    content = path.read_bytes()
+    assert content.count(b"question-17") == 1
+    path.write_bytes(content.replace(b"question-17", b"question-71"))
+    with pytest.raises(InputError, match="not a readable Parquet file"):
+        read_columns(path)
+
+
+def test_a_folder_of_empty_results_has_no_accuracy(tmp_path: Path) -> None:
+    written(tmp_path / "results_1.json", results={}, config={"model_args": "pretrained=1b"})
+    with pytest.raises(InputError, match="holds no accuracy of any task"):
+        read_passrates(tmp_path, ladder_of(["1b", "big"]))
