@@ -74,7 +74,7 @@ def test_products_and_what_they_can_be_wrong_by():
     about = points - points.mean(axis=0)
     reach, largest = np.linalg.norm(about, axis=1).max(), points.max()
     doubt = np.finfo(float).eps * (16 * 3 + counts.sum()) * reach * (reach + largest)
-    assert made.doubt == pytest.approx(doubt, rel=1e-12)
+    assert made.doubt == pytest.approx(doubt, rel=1e-12, abs=0.0)  # some 1e-14
     assert made.rough_doubt == pytest.approx((3 + 5) * 2.0**-24 * 3 * reach**2, rel=1e-12)
 
 
@@ -207,6 +207,16 @@ def test_a_radius_far_above_the_largest_is_seen_from_the_middles():
 
     assert bandwidth.neighbourhood_radius(rows, 0.3, 1e-3, each) == 1e-3
     assert looked == ["<lambda>"]
+
+
+def test_the_reach_of_middles_by_hand():
+    """Distance to the so-manieth nearest row, rows that are equal counted each."""
+    points, counts = weighted(40)
+    middles = some(2, seed=8)
+    portion = [blocks.Block(np.arange(1), middle, np.zeros(1)) for middle in middles]
+    found = bandwidth._of_middles(Points(points, counts), portion, 7)
+    away = np.sort(np.repeat(distances(middles, points), counts, axis=1), axis=1)[:, 7]
+    np.testing.assert_allclose(found, away, rtol=1e-5)
 
 
 def test_a_reach_may_be_weighed_and_taken_among_others():

@@ -337,14 +337,15 @@ def test_one_benchmark_by_hand():
 
 def test_covariances_by_hand():
     """Own and common part: line about the last rung, slope that wanders, noise."""
-    line, each = np.outer(FIVE - 44.0, FIVE - 44.0), np.eye(5)
-    wander = covariance(FIVE, 1.0, 0.0, 44.0) - 100.0 - 0.25 * line
+    x = np.array([40.0, 41.5, 42.0, 44.0, 45.5])
+    line, each = np.outer(x - 45.5, x - 45.5), np.eye(5)
+    wander = covariance(x, 1.0, 0.0, 45.5) - 100.0 - 0.25 * line
     sizes = (np.array([size]) for size in (0.2, 0.3, 0.4, 0.5, 0.6, 1.0))
     nodes = _Nodes(**dict(zip(
         ("noise", "bend", "slope", "common_noise", "common_bend", "weights"), sizes, strict=True
     )))  # fmt: skip
-    trend = LadderTrend(FIVE, np.vstack([ONE, ONE + 0.1]), np.vstack([ITS, ITS]))
-    (own,), (common,) = trend._covariances(nodes, FIVE)
+    trend = LadderTrend(x, np.vstack([ONE, ONE + 0.1]), np.vstack([ITS, ITS]))
+    (own,), (common,) = trend._covariances(nodes, x)
     expected = 100.0 + 0.4**2 * line + 0.3**2 * wander + 0.2**2 * each
     np.testing.assert_allclose(own, expected, rtol=1e-10)
     expected = 0.5**2 * line + 0.6**2 * wander + 0.5**2 * each
