@@ -1,18 +1,21 @@
 """Do 90 % intervals hold 90 %?  Every method on made-up worlds that are as it takes them to be.
 
 A world is a benchmark over seven rungs and a target some six times beyond the last.  Every model,
-the target too, misses the trend by an effect of its own, a t-variable common to its questions, and
-the trend itself wanders from rung to rung, a random walk that goes on to the target.  The measured
-accuracy of the target is then held against the interval.
+the target too, misses the trend by an effect of its own, common to its questions, and the trend
+itself wanders from rung to rung, a walk that goes on to the target; effects and steps are
+t-variables, as the intervals have them.  The measured accuracy of the target is then held against
+the interval.
 
 The trend is that of kinds of questions along Eq. 4, or, with --own, of the method itself: what it
-makes of such a world is taken for the truth of another.  With --benchmarks 3, worlds are of several
-benchmarks whose models are off together, and each is forecast with the others beside it.
+makes of such a world is taken for the truth of another.  By default baselines get their own and
+`cod` and `cod-paper` kinds of questions.  With --benchmarks 3, worlds are of several benchmarks
+whose models are off together, and each is forecast with the others beside it.
 
-    python benchmarks/coverage.py [--worlds 500] [--method cod,powerlaw] [--own | --benchmarks 3]
-                                  [--walk 0.03]
+    python benchmarks/coverage.py [--worlds 500] [--method cod,powerlaw] [--own | --kinds]
+                                  [--benchmarks 3] [--walk 0.03]
 
-Baselines take a walk of 0.05 for granted before they have seen a rung, `cod` one of about 0.04.
+Baselines take a walk of 0.05 for granted before they have seen a rung, `cod` one of about 0.04: by
+default 0.05 and 0.03.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ import numpy as np
 from cod_harness.engine import METHODS, settings
 from cod_harness.engine.intervals import bernoulli_scale
 from cod_harness.engine.measurements import measurements
-from cod_harness.engine.methods import OURS
+from cod_harness.engine.methods import CLUSTERING, OURS
 from cod_harness.engine.views.irt import benchmark_abilities
 from cod_harness.engine.views.trend import Siblings
 
@@ -36,6 +39,7 @@ EVERY = np.append(RUNGS, TARGET)
 DRAWS = 32
 EFFECT, DEGREES = settings.BASELINE_RUNG_EFFECT, 6.0  # accuracy at a half: of a model alone
 WALK = 0.03  # likewise, of the trend from one rung to the next
+OWN_WALK = settings.BASELINE_DRIFT  # likewise, in worlds of a baseline's own law
 TOGETHER = 0.5  # share of both, in variance, that a ladder's benchmarks have in common
 QUESTIONS = 100
 
@@ -47,7 +51,8 @@ def off(random: np.random.Generator, walk: float) -> np.ndarray:
     """By how much the models (8,) miss the trend, accuracy at a half."""
     effects = EFFECT * random.standard_t(DEGREES, size=len(EVERY))
     steps = np.diff(np.log(EVERY), prepend=np.log(EVERY[0])) / np.log(EVERY[1] / EVERY[0])
-    return effects + np.cumsum(walk * np.sqrt(steps) * random.normal(size=len(EVERY)))
+    walked = walk * np.sqrt(steps) * random.standard_t(DEGREES, size=len(EVERY))
+    return effects + np.cumsum(walked)
 
 
 def kinds(random: np.random.Generator) -> np.ndarray:
@@ -120,13 +125,14 @@ def together(method: str, seed: int, benchmarks: int, walk: float) -> Iterator[b
         yield from held(model.forecast(TARGET), seen)
 
 
-def alone(method: str, given: World | None) -> Iterator[bool]:
+def alone(method: str, given: World | None, refits: int | None) -> Iterator[bool]:
     """Whether the interval holds in one world; nothing where there is none."""
     if given is not None:
         rates, losses, seen = given
-        yield from held(
-            METHODS[method]().fit(rates, RUNGS, DRAWS, losses=losses).forecast(TARGET), seen
-        )
+        model = METHODS[method]()
+        if refits is not None:
+            model.n_replicates = refits  # type: ignore[attr-defined]
+        yield from held(model.fit(rates, RUNGS, DRAWS, losses=losses).forecast(TARGET), seen)
 
 
 def held(found: object, seen: float) -> Iterator[bool]:
@@ -141,12 +147,24 @@ def coverage(worlds: int, tried: Callable[[int], Iterator[bool]]) -> tuple[float
 
 
 def way(
-    method: str, walk: float, own: bool = False, benchmarks: int = 1
+    method: str,
+    own: bool | None = None,
+    walk: float | None = None,
+    benchmarks: int = 1,
+    refits: int | None = None,
 ) -> Callable[[int], Iterator[bool]]:
-    """What is tried with each seed."""
+    """What is tried with each seed; None where the method decides.
+
+    refits: of `cod`'s clusters; fifty tell their spread well enough, in half the time.
+    """
+    if own is None:
+        own = method not in CLUSTERING and benchmarks == 1
+    walked = walk if walk is not None else OWN_WALK if own else WALK
     if benchmarks > 1:
-        return lambda seed: together(method, seed, benchmarks, walk)
-    return lambda seed: alone(method, own_world(method, seed, walk) if own else world(seed, walk))
+        return lambda seed: together(method, seed, benchmarks, walked)
+    if own:
+        return lambda seed: alone(method, own_world(method, seed, walked), refits)
+    return lambda seed: alone(method, world(seed, walked), refits)
 
 
 def main() -> None:
@@ -154,15 +172,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worlds", type=int, default=WORLDS)
     parser.add_argument("--method", default=",".join(OURS), help="names with commas between")
-    parser.add_argument("--own", action="store_true", help="worlds of the method's own law")
-    parser.add_argument(
-        "--walk", type=float, default=WALK, help="accuracy at a half, from a rung on"
+    worlds = parser.add_mutually_exclusive_group()
+    worlds.add_argument(
+        "--own", action="store_true", default=None, help="worlds of the method's own law"
     )
+    worlds.add_argument(
+        "--kinds", action="store_false", dest="own", help="worlds of kinds of questions"
+    )
+    parser.add_argument("--walk", type=float, help="accuracy at a half, from a rung on")
     parser.add_argument("--benchmarks", type=int, default=1, help="of a ladder; of cod alone")
     asked = parser.parse_args()
     print("method       inside  intervals")
     for method in asked.method.split(","):
-        share, number = coverage(asked.worlds, way(method, asked.walk, asked.own, asked.benchmarks))
+        share, number = coverage(asked.worlds, way(method, asked.own, asked.walk, asked.benchmarks))
         print(f"{method:<12} {100 * share:4.1f} % {number:10d}", flush=True)
 
 

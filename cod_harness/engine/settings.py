@@ -88,7 +88,7 @@ OWN_MISSES = 0.5  # further weight of a benchmark's own misses, as a share of al
 LEAST_REACH = 0.8  # of a normal distribution's: no interval is narrower
 # Likewise for a benchmark alone, whose few rungs cannot tell that its trend's spread is too wide;
 # of several it is the nearer to LEAST_REACH the more they are.
-LEAST_REACH_ALONE = 1.1
+LEAST_REACH_ALONE = 1.2
 EMERGENCE = 0.8  # ability gained in a jump, per square root of an e-fold of compute
 EMERGED = 0.1  # accuracy from which on a benchmark has emerged
 # Accuracy below which abilities far apart look alike: a judgement that no backtest has tried, since

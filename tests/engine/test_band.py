@@ -37,37 +37,44 @@ def test_a_trend_up_to_a_rung_is_the_fit_to_the_rungs_below():
 
 
 def test_drift_by_hand():
-    """Forecasts of the last three rungs from those below, in units of the Bernoulli scale."""
+    """Forecasts of the last three rungs from those below, in units of the Bernoulli scale.
+
+    Less what the effects of two rungs explain, but no less than nothing.
+    """
     squares = 0.0
     for place in (4, 5, 6):
         line = np.polyval(np.polyfit(X[:place], RISING[:place], 1), X[place])
         squares += (
             (line - RISING[place]) / (2 * np.sqrt(RISING[place] * (1 - RISING[place])))
         ) ** 2
-    expected = np.sqrt((squares + 2 * 0.05**2) / (3 + 2))
-    drift, degrees = band._drift(straight(RISING))
-    assert (drift, degrees) == (pytest.approx(expected, rel=1e-5), 5.0)
+    for effect in (0.0, 0.01):
+        expected = np.sqrt((squares - 3 * 2 * effect**2 + 2 * 0.05**2) / (3 + 2))
+        drift, degrees = band._drift(straight(RISING), effect)
+        assert (drift, degrees) == (pytest.approx(expected, rel=1e-5), 5.0)
+    assert band._drift(straight(RISING), 1.0)[0] == pytest.approx(np.sqrt(2 * 0.05**2 / 5))
     # Six rungs show two such forecasts, four none: the prior alone.
-    assert band._drift(straight(RISING[:6], X[:6]))[1] == 4.0
-    assert band._drift(straight(RISING[:4], X[:4])) == (pytest.approx(0.05), 2.0)
+    assert band._drift(straight(RISING[:6], X[:6]), 0.0)[1] == 4.0
+    assert band._drift(straight(RISING[:4], X[:4]), 0.0) == (pytest.approx(0.05), 2.0)
 
 
 def test_drift_over_a_wide_gap_is_that_of_a_step():
     """The last rung lies four typical spacings beyond: its miss counts by half."""
     x = np.array([0.0, 1.0, 2.0, 3.0, 7.0])
     observed = np.array([0.2, 0.25, 0.3, 0.35, 0.65])
-    miss = (0.55 - 0.65) / (2 * np.sqrt(0.65 * 0.35)) / np.sqrt(4.0)
-    drift, degrees = band._drift(straight(observed, x))
-    assert (drift, degrees) == (
-        pytest.approx(np.sqrt((miss**2 + 2 * 0.05**2) / 3), rel=1e-5), 3.0,
-    )  # fmt: skip
+    miss = (0.55 - 0.65) / (2 * np.sqrt(0.65 * 0.35))
+    for effect in (0.0, 0.02):
+        squares = (miss**2 - 2 * effect**2) / 4.0
+        drift, degrees = band._drift(straight(observed, x), effect)
+        assert (drift, degrees) == (
+            pytest.approx(np.sqrt((squares + 2 * 0.05**2) / 3), rel=1e-5), 3.0,
+        )  # fmt: skip
 
 
 def test_equal_amounts_of_compute_are_one_look():
     x = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 4.0])
     observed = np.array([0.2, 0.25, 0.3, 0.35, 0.38, 0.44])
     miss = (0.40 - 0.41) / (2 * np.sqrt(0.41 * 0.59))
-    drift, _ = band._drift(straight(observed, x))
+    drift, _ = band._drift(straight(observed, x), 0.0)
     assert drift == pytest.approx(np.sqrt((miss**2 + 2 * 0.05**2) / 3), rel=1e-4)
 
 
@@ -88,7 +95,7 @@ def test_ends_of_the_interval():
     give = 2 * np.sqrt(fitted * (1 - fitted))
     miss = (RISING - fitted) / give
     effect = np.sqrt((miss @ miss + 2 * 0.03**2) / (7 - 2 + 2))
-    drift, degrees = band._drift(trend)
+    drift, degrees = band._drift(trend, effect)
     gain = np.array([1, at]) @ np.linalg.pinv(np.column_stack([np.ones(7), X]))
     moved = fitted + random.standard_t(7, size=(40_000, 7)) * effect * give
     draws = moved @ gain
@@ -135,7 +142,7 @@ def test_an_interval_draw_by_draw():
     ends = [[np.polyval(np.polyfit(X, moved[r, g], 1, w=1 / sigma[g]), at) / 2 for g in (0, 1)]
             for r in range(number)]  # fmt: skip
     draws = np.array(ends) @ shares
-    drift, degrees = band._drift(trend)
+    drift, degrees = band._drift(trend, effect)
     step = np.sqrt(effect**2 + 3 * drift**2)
     kept = np.clip(draws, 0.02, 0.98)
     draws += random.standard_t(degrees, number) * step * 2 * np.sqrt(kept * (1 - kept))

@@ -91,7 +91,7 @@ def interval(
     )
     each = trend.accuracy(law.curve(refits.theta, np.array([x_target]))[:, 0])
     draws = each.reshape(replicates, -1) @ shares
-    drift, drift_degrees = _drift(trend)
+    drift, drift_degrees = _drift(trend, effect)
     step = np.sqrt(effect**2 + drift**2 * steps_beyond(x, x_target))
     draws += random.standard_t(min(degrees, drift_degrees), size=replicates) * step * _give(draws)
     return central_interval(np.clip(draws, 0.0, 1.0), mean, level)
@@ -106,13 +106,17 @@ def recent_misses(trend: Trend) -> Floats:
     return np.array([abs(miss) for miss, _, _ in _looked_back(trend)])
 
 
-def _drift(trend: Trend) -> tuple[float, float]:
-    """Scale per square root of a step, and degrees of freedom, of the drift off the law."""
+def _drift(trend: Trend, effect: float) -> tuple[float, float]:
+    """Scale per square root of a step, and degrees of freedom, of the drift off the law.
+
+    A miss is of the drift, of the effect of the rung it was measured at, and of about as much of
+    the effects of those below; both effects have parts of their own in the interval.
+    """
     seen = [
-        miss / float(_give(np.array(truth))) / np.sqrt(max(steps, 1.0))
+        ((miss / float(_give(np.array(truth)))) ** 2 - 2.0 * effect**2) / max(steps, 1.0)
         for miss, truth, steps in _looked_back(trend)
     ]
-    return pulled_scale(float(np.square(seen).sum()), len(seen), settings.BASELINE_DRIFT)
+    return pulled_scale(max(sum(seen), 0.0), len(seen), settings.BASELINE_DRIFT)
 
 
 def _looked_back(trend: Trend) -> Iterator[tuple[float, float, float]]:

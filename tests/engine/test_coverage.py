@@ -1,0 +1,37 @@
+"""90 % intervals hold about 90 % of 500 made-up worlds that are as they take them to be."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from cod_harness.engine.methods import DEFAULT_METHOD, OURS
+
+_PATH = Path(__file__).parents[2] / "benchmarks" / "coverage.py"
+if not _PATH.exists():
+    pytest.skip("no benchmarks/ beside the tests", allow_module_level=True)
+_SPEC = importlib.util.spec_from_file_location("coverage_of_intervals", _PATH)
+worlds = importlib.util.module_from_spec(_SPEC)
+sys.modules[_SPEC.name] = worlds
+_SPEC.loader.exec_module(worlds)
+
+pytestmark = pytest.mark.slow
+ALL = "COD_ALL_WORLDS"
+LONG = {"cod-paper", "exp", "bnsl", "loss", "two-step", "cod-kmeans"}  # a minute and more each
+# Too wide: looking back, bnsl misses by all that six parameters make of four rungs, last by two
+# rungs' effects, neither of which the target's forecast does.
+MOST = {"last": 0.96, "bnsl": 0.99}
+
+
+@pytest.mark.parametrize("method", OURS)
+def test_intervals_hold(method: str) -> None:
+    if method in LONG and not os.environ.get(ALL):
+        pytest.skip(f"minutes; {ALL}=1 asks for all methods")
+    refits = 50 if method == DEFAULT_METHOD else None
+    share, number = worlds.coverage(500, worlds.way(method, refits=refits))
+    assert number >= 450
+    assert 0.86 <= share <= MOST.get(method, 0.94)
