@@ -321,6 +321,34 @@ def test_trajectories_in_one_cell_go_on_as_one():
         assert sorted(seen[1]) == pytest.approx(second) and found.seed.tolist() == [5]
 
 
+def test_no_window_is_gone_on_from_twice():
+    """Who comes to where others have been, earlier or with it, is followed no further."""
+    points = np.linspace(0.0, 1.0, 200)[:, None] ** 2
+    seen = []
+
+    class Seen(Windows):
+        def at(self, centers, each):
+            seen.append(centers.ravel())
+            return super().at(centers, each)
+
+    windows = Seen(Points(points, np.ones(200, dtype=int)), 0.05)
+    exact.climbed(windows, points, np.arange(200), map)
+    means = np.sort(np.concatenate(seen[1:]))
+    assert len(seen) > 4 and np.diff(means).min() > 1e-9
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 9])
+def test_paths_that_join_late_are_no_longer_than_others(monkeypatch, most):
+    """A seed's steps count from its own start, whoever came the same way before it."""
+    monkeypatch.setattr(exact, "_MAX_ITERATIONS", most)
+    rows = np.linspace(0.0, 1.0, 200)[:, None] ** 2
+    theirs = MeanShift(bandwidth=0.05, max_iter=most).fit(rows)
+    assert theirs.n_iter_ == most
+    centers, labels = exact.mean_shift(rows, 0.05, map)
+    np.testing.assert_allclose(centers, theirs.cluster_centers_, rtol=1e-13)
+    np.testing.assert_array_equal(labels, theirs.labels_)
+
+
 def test_merged_by_hand():
     first, last = exact._merged(np.array([5, 3, 5, 3, 9]), np.array([7, 1, 2, 4, 0]))
     np.testing.assert_array_equal(first, [1, 0, 4])

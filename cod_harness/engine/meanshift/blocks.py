@@ -304,9 +304,13 @@ class Sums:
         return self.payload[:, -2]
 
     @property
-    def name(self) -> Floats:
-        """The same number for two balls exactly when they hold the same points."""
-        return self.payload[:, -1]
+    def name(self) -> NDArray[np.complex128]:
+        """The same number for two balls exactly when they hold the same points.
+
+        Among the many balls of many points two sums of random integers may meet by chance, though
+        hardly two that hold equally many rows.
+        """
+        return self.payload[:, -1] + 1j * self.payload[:, -2]
 
     def replace(self, at: int, held: Ints) -> None:
         """Says which points (any of them repeated) ball ``at`` holds."""

@@ -3,8 +3,8 @@
 Three facts make it cheap without changing it:
 
 * equal rows are equal seeds, so only distinct rows travel;
-* two trajectories whose windows hold the same points are at the same mean, so they are one
-  trajectory from then on;
+* two trajectories whose windows hold the same points, be it after different numbers of steps, are
+  at the same mean, so they go on as one: no window is looked at twice;
 * the windows of neighbouring centres are nearly the same (see `meanshift_blocks`).
 
 The last bit of a mean depends on the order of summation, and scikit-learn sums in the order of its
@@ -15,8 +15,10 @@ and then; those steps, and the last one of every trajectory, are taken by scikit
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.cluster import MeanShift
 from sklearn.neighbors import NearestNeighbors
 
@@ -87,7 +89,9 @@ def climbed(
     Trajectories in one cell of a grid of width ``grain``, if that is not 0, go on as one.
     """
     before, means = starts, starts.copy()
-    ended: list[tuple[Floats, ...]] = []
+    passed: list[tuple[NDArray[Any], ...]] = []
+    known: dict[complex, int] = {}  # which of ``passed`` a place leads on to
+    number = 0
     for iteration in range(_MAX_ITERATIONS + 1):
         window = windows.at(means, each)
         if tree is not None and iteration > 0:  # seeds are given to the last bit
@@ -97,25 +101,47 @@ def climbed(
         arrived, height, name = window.mean, window.height, window.name
         with np.errstate(invalid="ignore"):
             still = np.linalg.norm(arrived - means, axis=1) <= _STOP * windows.radius
-        stops = (height > 0) & (still | (iteration == _MAX_ITERATIONS))
-        ended.append(tuple(part[stops] for part in (name, means, arrived, height, seeds)))
-        goes = np.flatnonzero((height > 0) & ~stops)
-        if len(goes) == 0:
-            break
-        place: Floats | Ints = name[goes]
+        onward = number + np.arange(len(means))  # to itself where it ends
+        passed.append((name, means, arrived, height, onward))
+        number += len(means)
+        goes = np.flatnonzero((height > 0) & ~still)
+        place: NDArray[Any] = name[goes]
         if grain:
             goes = goes[np.argsort(-height[goes], kind="stable")]  # the highest leads on
-            place = distinct(np.round(arrived[goes] / grain))[1]
-        first, seeds = _merged(place, seeds[goes])
-        before, means = means[goes[first]], arrived[goes[first]]
-    names, before, means, heights, last = (
-        np.concatenate(parts) for parts in zip(*ended, strict=True)
+            place = number + distinct(np.round(arrived[goes] / grain))[1]  # of this step alone
+        places, first, group = np.unique(place, return_index=True, return_inverse=True)
+        leading: list[int] = []
+        for at, one in zip(goes[first], places.tolist(), strict=True):
+            if one not in known:
+                known[one] = number + len(leading)
+                leading.append(at)
+        onward[goes] = np.array([known[one] for one in places.tolist()], dtype=np.intp)[group]
+        if not leading:
+            break
+        before, means = means[leading], arrived[leading]
+    names, before, means, heights, onward = (
+        np.concatenate(parts) for parts in zip(*passed, strict=True)
     )
-    first, seeds = _merged(names, last)
-    return Ends(before[first], means[first], heights[first], seeds)
+    ends = _followed(onward, len(starts))
+    first, last = _merged(ends, seeds)
+    ends = ends[first]
+    ends, last = ends[heights[ends] > 0], last[heights[ends] > 0]
+    first, last = _merged(names[ends], last)
+    ends = ends[first]
+    return Ends(before[ends], means[ends], heights[ends], last)
 
 
-def _merged(names: Floats | Ints, seeds: Ints) -> tuple[Ints, Ints]:
+def _followed(onward: Ints, number: int) -> Ints:
+    """Where the paths of the first ``number`` are after the most steps."""
+    at = np.arange(number)
+    moving = np.arange(number)
+    for _ in range(_MAX_ITERATIONS):
+        moving = moving[onward[at[moving]] != at[moving]]
+        at[moving] = onward[at[moving]]
+    return at
+
+
+def _merged(names: NDArray[Any], seeds: Ints) -> tuple[Ints, Ints]:
     """Where each name first stands, and the last seed under it."""
     _, first, group = np.unique(names, return_index=True, return_inverse=True)
     last = np.zeros(len(first), dtype=np.intp)
