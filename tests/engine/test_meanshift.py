@@ -55,6 +55,8 @@ def test_blocks_are_groups_of_neighbours(number, points, most):
     np.testing.assert_array_equal(np.sort(members), np.arange(number))
     sizes = [len(block.members) for block in found]
     assert most / 2 - 1 <= min(sizes) and max(sizes) <= most
+    fewer = blocks.blocks(centers, points, 8)
+    assert max(len(block.members) for block in fewer) <= min(most, 16)
     for block in found:
         mine = centers[block.members]
         np.testing.assert_allclose(block.middle, (mine.min(axis=0) + mine.max(axis=0)) / 2)
@@ -114,28 +116,37 @@ def assert_held(sums, points, counts, centers, radius):
     assert not sums.tied.any()
 
 
-@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("region", [1, 3])
 @pytest.mark.parametrize("entries", [150_000, 50])
-def test_windows_hold_what_is_near(monkeypatch, kept, entries):
-    """Also where a look at the points is kept for centres that have moved a little."""
-    monkeypatch.setattr(blocks, "_POINTS_OF_KEPT_LOOKS", 399 if kept else 400)
+def test_windows_hold_what_is_near(monkeypatch, region, entries):
+    """Also where blocks look at what one look for all of a region left over."""
+    monkeypatch.setattr(blocks, "_REGION", region)
     monkeypatch.setattr(blocks, "_SHELL_ENTRIES", entries)
-    points, counts = weighted(400)
+    points, counts = weighted(900)
     windows = Windows(Points(points, counts), 0.25)
-    assert windows.slack == pytest.approx(0.025 if kept else 0.0)
-    random = np.random.default_rng(3)
-    centers, numbers, fresh = points[:150], [], []
-    for _ in range(9):
-        fresh.append(len(blocks.blocks(centers, 400)))
-        sums = windows.at(centers, map)
-        assert_held(sums, points, counts, centers, 0.25)
-        numbers.append(len(windows.looks))
-        centers = centers + 0.05 * random.normal(size=centers.shape)
-    if kept:
-        # Looks pile up, until the eighth call takes new ones for all.
-        assert numbers[0] == fresh[0] < numbers[6] and numbers[7] == fresh[7]
-    else:
-        assert numbers == [0] * 9
+    centers = points[:700]
+    assert len(blocks.blocks(centers, 900)) == 8
+    assert_held(windows.at(centers, map), points, counts, centers, 0.25)
+    moved = centers + 0.05 * np.random.default_rng(3).normal(size=centers.shape)
+    assert_held(windows.at(moved, map), points, counts, moved, 0.25)
+
+
+def test_a_look_within_a_look():
+    """What is in all balls is summed, what is in none forgotten, and the rest is asked again."""
+    points = np.linspace(0.0, 1.0, 101)[:, None]
+    made = Points(points, np.ones(101, dtype=int))
+    windows = Windows(made, 0.2005)
+    (wide,) = windows._looks(np.array([[0.5]]), np.array([0.1]), windows.first)
+    np.testing.assert_array_equal(wide.shell, [*range(20, 40), *range(61, 81)])
+    np.testing.assert_allclose(wide.held, made.payload[40:61].sum(axis=0))
+    left, right = windows._looks(np.array([[0.45], [0.55]]), np.array([0.05, 0.0]), wide)
+    np.testing.assert_array_equal(left.shell, [*range(20, 30), *range(61, 71)])
+    np.testing.assert_allclose(left.held, made.payload[30:61].sum(axis=0))
+    np.testing.assert_array_equal(right.shell, [])
+    np.testing.assert_allclose(right.held, made.payload[35:76].sum(axis=0))
+    for look in (wide, left):
+        np.testing.assert_array_equal(look.dual, made.rough_dual[look.shell])
+        np.testing.assert_array_equal(look.payload, made.payload[look.shell])
 
 
 def test_a_point_on_the_edge_is_a_tie():
@@ -181,9 +192,12 @@ def test_threads_only_where_they_pay(monkeypatch):
 # The bandwidth.
 
 
+@pytest.mark.parametrize("pairs", [1_000_000, 0])
 @pytest.mark.parametrize("quantile", [0.0, 0.02, 0.1, 0.5, 1.0])
 @pytest.mark.parametrize("steps", [None, 3])
-def test_the_radius_is_scikit_learns(quantile, steps):
+def test_the_radius_is_scikit_learns(monkeypatch, quantile, steps, pairs):
+    """Also where a block is taken in parts."""
+    monkeypatch.setattr(bandwidth, "_PAIRS_IN_CACHE", pairs)
     rows = some(150, steps=steps)
     found = bandwidth.neighbourhood_radius(rows, quantile, np.inf, map)
     assert found == pytest.approx(estimate_bandwidth(rows, quantile=quantile), rel=1e-12, abs=1e-15)

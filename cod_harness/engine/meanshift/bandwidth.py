@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from cod_harness.engine.arrays import Floats, Ints
-from cod_harness.engine.meanshift.blocks import Block, Map, Points, blocks, differences, distinct
+from cod_harness.engine.arrays import Bools, Floats, Ints
+from cod_harness.engine.meanshift.blocks import (
+    Block,
+    Map,
+    Points,
+    Singles,
+    blocks,
+    differences,
+    distinct,
+)
 
 _SLACK = 1 + 1e-6  # over what distances from the middles are rounded by
+_PAIRS_IN_CACHE = 1_000_000  # rows of a block x points
+_PART_ROWS = 8  # half of the most of a block with more pairs
 _TURN = 16  # blocks between two looks at whether the proof is complete
 
 
@@ -62,22 +72,52 @@ def _of_middles(points: Points, portion: list[Block], rank: int) -> Floats:
 
 def _of_rows(rows: Floats, block: Block, points: Points, from_middle: float, rank: int) -> Floats:
     """Distance from each row of a block to its ``rank``-th nearest row."""
-    slack = block.reach * 2 + from_middle * 1e-6 + 1e-6 + float(np.sqrt(points.doubt))
-    squared = points.squared(block.middle[None])[0]
-    nearer = squared + points.doubt < max(from_middle - slack, 0.0) ** 2
-    columns = np.flatnonzero(~nearer & (squared <= (from_middle + slack) ** 2))
+    nearer, near = _parted(points.rough(block.middle[None])[0], points, block, from_middle)
     rank -= int(points.counts[nearer].sum())
-    columns = np.repeat(columns, points.counts[columns])
-    factor, norms = points.centred(rows)
-    product = factor @ points.dual[columns].T
-    product += norms[:, None]
-    # Single precision sorts fast and never turns two distances round, so the one sought is among
-    # those that round as it does; these are measured again, by differences.
-    rounded = product.astype(np.float32)
-    chosen = np.partition(rounded, rank, axis=1)[:, rank : rank + 1]
-    before = np.count_nonzero(rounded < chosen, axis=1)
-    row, column = np.divmod(np.flatnonzero(rounded == chosen), len(columns))
+    columns = near.repeat(points.counts.take(near))
+    dual = points.rough_dual.take(columns, axis=0)
+    if len(rows) * len(columns) <= _PAIRS_IN_CACHE:
+        return _ranked(rows, points, columns, dual, rank)
+    found = np.empty(len(rows))
+    for part in blocks(rows, most=_PART_ROWS):
+        squared = points.rough(part.middle[None], dual)[0]
+        from_middle = float(max(np.partition(squared, rank)[rank], 0.0)) ** 0.5
+        nearer, near = _parted(squared, points, part, from_middle)
+        left = rank - int(np.count_nonzero(nearer))
+        found[part.members] = _ranked(
+            rows[part.members], points, columns.take(near), dual.take(near, axis=0), left
+        )
+    return found
+
+
+def _parted(
+    squared: Singles, points: Points, block: Block, from_middle: float
+) -> tuple[Bools, Ints]:
+    """Which points are nearer to all rows of a block than those sought, and which may be sought.
+
+    ``squared`` are the points' squared distances from its middle, ``from_middle`` the one sought.
+    """
+    slack = block.reach * 2 + from_middle * 1e-6 + 1e-6 + 2 * float(np.sqrt(points.rough_doubt))
+    least = max(from_middle - slack, 0.0) ** 2 - points.rough_doubt
+    nearer: Bools = squared < np.float32(least)
+    return nearer, np.flatnonzero((squared <= np.float32((from_middle + slack) ** 2)) ^ nearer)
+
+
+def _ranked(rows: Floats, points: Points, columns: Ints, dual: Singles, rank: int) -> Floats:
+    """Distance from each row to the ``rank``-th nearest of some of the points."""
+    roughly = points.rough(rows, dual)
+    chosen = np.partition(roughly, rank, axis=1)[:, rank, None]
+    # The one sought is among those that are as far, as far as single precision can tell; these
+    # are measured again, by differences.
+    least, most = chosen - 2 * points.rough_doubt, chosen + 2 * points.rough_doubt
+    before = _counted(roughly < least)
+    row, column = np.divmod(np.flatnonzero((roughly >= least) & (roughly <= most)), len(columns))
     exact = differences(rows[row], points.points[columns[column]])
     order = np.lexsort((exact, row))
     at = np.searchsorted(row, np.arange(len(rows))) + rank - before
     return np.asarray(np.sqrt(exact[order][at]), dtype=np.float64)
+
+
+def _counted(some: Bools) -> Ints:
+    """How many of each row; over an axis NumPy counts far more slowly."""
+    return np.array([np.count_nonzero(row) for row in some], dtype=np.intp)

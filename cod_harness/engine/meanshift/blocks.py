@@ -1,9 +1,10 @@
 """Balls of one radius around many centres at once: what MeanShift and its bandwidth ask for.
 
 Centres near each other share almost the same neighbours.  So they are taken in blocks of
-neighbours, and one look at all points from the middle of a block leaves three kinds: points beyond
+neighbours, and a look at the points from the middle of a block leaves three kinds: points beyond
 the reach of the whole block, points inside the ball of every centre, whose sum is taken once, and
-a shell between, where each pair is asked for itself.  Pairs are answered by matrix products in
+a shell between, where each pair is asked for itself.  Blocks beside each other look at all points
+together first, and each then at the shell of that look.  Pairs are answered by matrix products in
 single precision; those too close to the radius for it to be sure are answered again by
 differences, rounded as in scikit-learn.
 """
@@ -18,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from sklearn.neighbors import KDTree
 from threadpoolctl import ThreadpoolController
 
@@ -33,9 +33,7 @@ _ROWS_WORTH_THREADS = 25_000
 _BLOCK_CENTERS = 48  # half of the most
 _FEWEST_CENTERS = 4
 _POINTS_PER_BLOCK = 10_000
-_POINTS_OF_KEPT_LOOKS = 50_000
-_RENEWAL = 8
-_SLACK = 0.1  # share of the radius that centres may move under a kept look
+_REGION = 8  # blocks that look at all points together
 _SHELL_ENTRIES = 150_000  # of a product: it stays in the processor's cache
 _LOOK_ENTRIES = 1_000_000  # middles of blocks x points looked at together, 8 MB
 
@@ -71,14 +69,16 @@ class Block:
         return float(self.offsets.max())
 
 
-def blocks(centers: Floats, points: int) -> list[Block]:
+def blocks(centers: Floats, points: int = 0, most: int = _BLOCK_CENTERS) -> list[Block]:
     """The centres, (c, features), in groups of neighbours to be laid over so many points.
+
+    Groups have from ``most`` to twice as many members, fewer where there are many points.
 
     Few centres are far apart and make wide shells; with many points that costs more than more
     blocks do.
     """
     size = len(centers) // max(1, points // _POINTS_PER_BLOCK)
-    size = min(_BLOCK_CENTERS, max(_FEWEST_CENTERS, size))
+    size = min(most, max(_FEWEST_CENTERS, size))
     order, starts = np.arange(len(centers)), np.array([0])
     if len(centers) > size:
         _, order, nodes, _ = KDTree(centers, leaf_size=size).get_arrays()
@@ -90,6 +90,10 @@ def blocks(centers: Floats, points: int) -> list[Block]:
     offsets = np.sqrt(differences(ordered, middles[group]))
     parts = zip(np.split(order, starts[1:]), middles, np.split(offsets, starts[1:]), strict=True)
     return [Block(*part) for part in parts]
+
+
+def _balls(blocks: list[Block]) -> tuple[Floats, Floats]:
+    return np.array([one.middle for one in blocks]), np.array([one.reach for one in blocks])
 
 
 def distinct(rows: Floats) -> tuple[Floats, Ints, Ints]:
@@ -152,10 +156,11 @@ class Points:
         product += norms[:, None]
         return np.asarray(product, dtype=np.float64)
 
-    def rough(self, centers: Floats) -> Singles:
-        """The same to ``rough_doubt``, in single precision."""
+    def rough(self, centers: Floats, dual: Singles | None = None) -> Singles:
+        """The same to ``rough_doubt``, in single precision; to the points of ``dual``, if told."""
         factor, norms = self.centred(centers)
-        product: Singles = factor.astype(np.float32) @ self.rough_dual.T
+        dual = self.rough_dual if dual is None else dual
+        product: Singles = factor.astype(np.float32) @ dual.T
         product += norms[:, None].astype(np.float32)
         return product
 
@@ -167,10 +172,8 @@ class Points:
 
 @dataclass(frozen=True)
 class Look:
-    """What balls about any centres within ``reach`` of ``middle`` have in common."""
+    """What balls about any of some neighbouring centres have in common."""
 
-    middle: Floats
-    reach: float
     held: Floats
     """Sum of ``Points.payload`` over the points in all of the balls."""
     shell: Ints
@@ -186,62 +189,44 @@ class Windows:
     def __init__(self, points: Points, radius: float) -> None:
         self.points = points
         self.radius = radius
-        # A look at many points is worth keeping for centres that have moved a little since.
-        self.slack = _SLACK * radius if len(points.points) > _POINTS_OF_KEPT_LOOKS else 0.0
-        self.looks: list[Look] = []
-        self.calls = 0
+        nothing = np.zeros(points.payload.shape[1])
+        everywhere = np.arange(len(points.points))
+        self.first = Look(nothing, everywhere, points.rough_dual, points.payload)
 
     def at(self, centers: Floats, each: Map) -> Sums:
         """What the balls about the centres hold."""
         sums = Sums.of(self.points, len(centers))
-        self.calls += 1
-        if self.calls % _RENEWAL == 0:
-            self.looks = []  # centres have drawn together: new looks reach less far
-        kept, new = self._known(centers)
-        fresh = blocks(centers[new], len(self.points.points)) if len(new) else []
-        looks = [look for look, _ in kept]
+        groups = blocks(centers, len(self.points.points))
 
-        def add(item: tuple[Look, Ints]) -> None:
-            self._add(sums, centers, *item)
+        def lay(region: list[Block]) -> None:
+            """One look at all points for the region, and one at its shell for each block."""
+            look = self.first
+            middles, reaches = _balls(region)
+            if len(region) > 1:
+                middle = (middles.min(axis=0) + middles.max(axis=0)) / 2
+                reach = (np.sqrt(differences(middles, middle[None])) + reaches).max()
+                (look,) = self._looks(middle[None], np.array([reach]), look)
+            for block, part in zip(region, self._looks(middles, reaches, look), strict=True):
+                self._add(sums, centers, part, block.members)
 
-        def take(portion: list[Block]) -> list[Look]:
-            taken = self._taken(portion)
-            for look, block in zip(taken, portion, strict=True):
-                self._add(sums, centers, look, new[block.members])
-            return taken
-
-        for _ in each(add, kept):
+        for _ in each(lay, [groups[at : at + _REGION] for at in range(0, len(groups), _REGION)]):
             pass
-        for taken in each(take, self.points.portions(fresh)):
-            looks += taken
-        self.looks = looks if self.slack else []
         return sums
 
-    def _known(self, centers: Floats) -> tuple[list[tuple[Look, Ints]], Ints]:
-        """Which centres kept looks are good for, and the centres that need a new one."""
-        if not self.looks:
-            return [], np.arange(len(centers))
-        middles = np.array([look.middle for look in self.looks])
-        distance, nearest = cKDTree(middles).query(centers)
-        good = distance <= np.array([look.reach for look in self.looks])[nearest]
-        found = [np.flatnonzero(good & (nearest == at)) for at in range(len(middles))]
-        pairs = zip(self.looks, found, strict=True)
-        return [(look, mine) for look, mine in pairs if len(mine)], np.flatnonzero(~good)
-
-    def _taken(self, portion: list[Block]) -> list[Look]:
-        squared = self.points.rough(np.array([block.middle for block in portion]))
-        reach = np.array([block.reach + self.slack for block in portion])[:, None]
-        least = np.maximum(self.radius - reach, 0.0) ** 2 - self.points.rough_doubt
-        most = (self.radius + reach) ** 2 + self.points.rough_doubt
-        inside = squared <= least.astype(np.float32)
-        shell = squared <= most.astype(np.float32)
-        shell &= ~inside
+    def _looks(self, middles: Floats, reaches: Floats, look: Look) -> list[Look]:
+        """One for all centres within each reach of a middle, out of a look good for them all."""
+        squared = self.points.rough(middles, look.dual)
+        least = np.maximum(self.radius - reaches, 0.0) ** 2 - self.points.rough_doubt
+        most = (self.radius + reaches) ** 2 + self.points.rough_doubt
+        inside = squared <= least[:, None].astype(np.float32)
+        shell = squared <= most[:, None].astype(np.float32)
+        shell ^= inside
         looks = []
-        for block, common, near in zip(portion, inside, shell, strict=True):
-            held = self.points.payload[np.flatnonzero(common)].sum(axis=0)
+        for common, near in zip(inside, shell, strict=True):
+            held = look.held + look.payload.take(np.flatnonzero(common), axis=0).sum(axis=0)
             edge = np.flatnonzero(near)
-            dual, payload = self.points.rough_dual[edge], self.points.payload[edge]
-            looks.append(Look(block.middle, block.reach + self.slack, held, edge, dual, payload))
+            dual, payload = look.dual.take(edge, axis=0), look.payload.take(edge, axis=0)
+            looks.append(Look(held, look.shell.take(edge), dual, payload))
         return looks
 
     def _add(self, sums: Sums, centers: Floats, look: Look, members: Ints) -> None:
