@@ -88,10 +88,11 @@ def climbed(
 
     Trajectories in one cell of a grid of width ``grain``, if that is not 0, go on as one.
     """
+    own = np.arange(len(starts))
     before, means = starts, starts.copy()
     passed: list[tuple[NDArray[Any], ...]] = []
-    known: dict[complex, int] = {}  # which of ``passed`` a place leads on to
-    number = 0
+    known: dict[complex, int] = {}  # the number of a place
+    number = len(starts)
     for iteration in range(_MAX_ITERATIONS + 1):
         window = windows.at(means, each)
         if tree is not None and iteration > 0:  # seeds are given to the last bit
@@ -101,27 +102,28 @@ def climbed(
         arrived, height, name = window.mean, window.height, window.name
         with np.errstate(invalid="ignore"):
             still = np.linalg.norm(arrived - means, axis=1) <= _STOP * windows.radius
-        onward = number + np.arange(len(means))  # to itself where it ends
-        passed.append((name, means, arrived, height, onward))
-        number += len(means)
+        onward = own.copy()  # to itself where it ends
+        passed.append((own, onward, name, means, arrived, height))
         goes = np.flatnonzero((height > 0) & ~still)
         place: NDArray[Any] = name[goes]
         if grain:
             goes = goes[np.argsort(-height[goes], kind="stable")]  # the highest leads on
             place = number + distinct(np.round(arrived[goes] / grain))[1]  # of this step alone
         places, first, group = np.unique(place, return_index=True, return_inverse=True)
-        leading: list[int] = []
-        for at, one in zip(goes[first], places.tolist(), strict=True):
-            if one not in known:
-                known[one] = number + len(leading)
-                leading.append(at)
-        onward[goes] = np.array([known[one] for one in places.tolist()], dtype=np.intp)[group]
-        if not leading:
+        numbers = number + np.arange(len(places))
+        number += len(places)
+        told = map(known.setdefault, places.tolist(), numbers.tolist())
+        found = np.fromiter(told, dtype=np.intp, count=len(places))
+        onward[goes] = found[group]
+        fresh = found == numbers
+        own, leading = numbers[fresh], goes[first[fresh]]
+        if len(leading) == 0:
             break
         before, means = means[leading], arrived[leading]
-    names, before, means, heights, onward = (
+    own, onward, names, before, means, heights = (
         np.concatenate(parts) for parts in zip(*passed, strict=True)
     )
+    onward = np.searchsorted(own, onward)
     ends = _followed(onward, len(starts))
     first, last = _merged(ends, seeds)
     ends = ends[first]
@@ -160,7 +162,7 @@ class Tree:
     def steps(self, means: Floats) -> list[tuple[Floats, int]]:
         """For each mean the next one and how many rows made it."""
         windows = self.search.radius_neighbors(means, return_distance=False)
-        return [(self.rows[window].mean(axis=0), len(window)) for window in windows]
+        return [(self.rows.take(window, axis=0).mean(axis=0), len(window)) for window in windows]
 
     def within(self, mean: Floats) -> Ints:
         """The distinct points of the window, any of them repeated."""
