@@ -377,6 +377,21 @@ def test_near_duplicates_by_hand():
     np.testing.assert_array_equal(kept, [[0.1], [0.25], [0.7]])
 
 
+@pytest.mark.parametrize(("features", "radius"), [(2, 0.125), (16, 1.5)])
+def test_near_duplicates_of_many(features, radius):
+    """Asked for several at once where scikit-learn has a tree, and one by one where not."""
+    summits = np.unique(some(600, features=features, steps=32), axis=0)
+    heights = np.random.default_rng(1).integers(1, 5, len(summits)).astype(float)
+    order = sorted(range(len(summits)), key=lambda at: (heights[at], *summits[at]), reverse=True)
+    kept = []
+    for at in order:
+        if all(np.linalg.norm(summits[at] - summits[other]) > radius for other in kept):
+            kept.append(at)
+    assert 4 < len(kept) < 64
+    found = exact.without_near_duplicates(summits, heights, radius)
+    np.testing.assert_array_equal(found, summits[kept])
+
+
 def test_the_nearest_centre():
     found = exact.nearest(np.array([[0.0], [1.0]]), np.array([[0.2], [0.9], [0.4]]))
     np.testing.assert_array_equal(found, [0, 1, 0])

@@ -27,6 +27,8 @@ from cod_harness.engine.meanshift.blocks import Map, Points, Windows, distinct
 
 _STOP = 1e-3  # MeanShift stops at a shift below this share of R ...
 _MAX_ITERATIONS = 300  # ... or after this many steps
+_ASKED_TOGETHER = 64  # summits
+_TREE_FEATURES = 15  # beyond, scikit-learn's searches of several at once may round their own way
 _BRUTE_ROWS = 11  # up to here scikit-learn searches by brute force, which rounds its own way
 
 
@@ -183,10 +185,15 @@ def without_near_duplicates(summits: Floats, heights: Floats, radius: float) -> 
     summits = np.ascontiguousarray(summits[order])
     kept: Bools = np.ones(len(summits), dtype=bool)
     search = NearestNeighbors(radius=radius).fit(summits)
-    for i in range(len(summits)):
-        if kept[i]:
-            kept[_near(summits[i], search)] = False
-            kept[i] = True
+    step = _ASKED_TOGETHER if summits.shape[1] <= _TREE_FEATURES else 1
+    for start in range(0, len(summits), step):
+        some = start + np.flatnonzero(kept[start : start + step])
+        if len(some):
+            windows = search.radius_neighbors(summits[some], return_distance=False)
+            for at, window in zip(some, windows, strict=True):
+                if kept[at]:
+                    kept[window] = False
+                    kept[at] = True
     return summits[kept]
 
 
