@@ -36,7 +36,7 @@ AGREEMENT_ROWS = 20_000
 def main() -> int:
     assert __doc__ is not None
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--sizes", type=int, nargs="*", default=[5000, 17_944, 100_000, 10**6])
+    arguments.add_argument("--sizes", type=int, nargs="*", default=[5000, 17_944, 200_000, 10**6])
     arguments.add_argument("--scikit-learn-up-to", type=int, default=5000, metavar="ROWS")
     arguments.add_argument("--exact-up-to", type=int, default=None, metavar="ROWS")
     arguments.add_argument("--agreement-seeds", type=int, default=4, metavar="NUMBER")

@@ -52,19 +52,21 @@ class ImprovedMeanShift(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     a row's nearest neighbour is itself.  scikit-learn's MeanShift refuses that; here the answer is
     the one for a vanishing R: equal rows form a cluster, everything else is an outlier.
 
-    The time of the exact partition grows with the square of the rows.  With more than
-    ``exact_up_to`` of them only a sample are seeds, 10,000 up to 100,000 rows and fewer beyond
-    (1,000 of a million), and beyond 31,000 rows R is the mean over a sample, too.  All rows stay in
-    the windows and get a label; neither chance nor the order of the rows has a part in it.
+    The time of the exact partition grows with the square of the rows: 100,000 rows of eight models
+    take half a minute of processor time and 200,000 one and a half, shared out over the cores that
+    BLAS may use.  With more than ``exact_up_to`` of them only a sample are seeds, 10,000 up to
+    100,000 rows and fewer beyond (1,000 of a million), and beyond 31,000 rows R is the mean over a
+    sample, too.  All rows stay in the windows and get a label; neither chance nor the order of the
+    rows has a part in it.
 
-    Agreement with the exact partition, as the adjusted Rand index with outliers as one more group:
-    0.998 to 1 with 20,000 rows, half of them seeds (``benchmarks/clustering.py`` prints that);
-    0.994 and 0.996 with 60,000, a sixth of them seeds; 0.995 and 0.999 with 100,000, a tenth of
-    them; but 0.75 with 200,000, where more seeds or a finer R do not help: all rows as seeds find
-    rare summits too, which take rows from their neighbours.  The exact partition itself gives 0.994
-    to 1 up to 100,000 rows and 0.92 with 200,000 when a thousandth of the rows is left out, since
-    MeanShift often chooses between summits that hold almost equally many.  Beyond that it is too
-    slow to compare with: take clusters of many more rows as sound groups, not as Algorithm 1's.
+    Agreement of the sampled partition with the exact one, as the adjusted Rand index with outliers
+    as one more group: 0.998 to 1 with 20,000 rows, half of them seeds (``benchmarks/clustering.py``
+    prints that); 0.994 and 0.996 with 60,000, a sixth of them seeds; 0.995 and 0.999 with 100,000,
+    a tenth of them; but 0.75 with 200,000, where more seeds or a finer R do not help: all rows as
+    seeds find rare summits too, which take rows from their neighbours.  The exact partition itself
+    gives 0.994 to 1 up to 100,000 rows and 0.92 with 200,000 when a thousandth of the rows is left
+    out, since MeanShift often chooses between summits that hold almost equally many.  So take
+    clusters of more rows than are exact as sound groups, not as Algorithm 1's.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -37,14 +37,14 @@ def test_every_number_is_the_one_that_was_chosen():
 def test_the_published_recipe_is_the_papers_whatever_the_defaults_become():
     assert COD.paper().get_params() == {
         "min_cluster_size": 10, "quantile": 0.1, "bandwidth": None, "max_distance_fraction": 0.1,
-        "exact_up_to": 50_000, "law": "eq4", "min_a": 1.0, "min_b": 0.1, "max_c": 1.0,
+        "exact_up_to": 200_000, "law": "eq4", "min_a": 1.0, "min_b": 0.1, "max_c": 1.0,
         "map_rmse": 0.005, "map_top": None, "noise_floor": 0.02, "b_scale": 1.0,
         "c_scale": np.inf, "b_bound": None,
         "min_share": 0.0, "trend": False, "n_replicates": 200, "random_state": 0,
     }  # fmt: skip
     assert ImprovedMeanShift().get_params() == {
         "min_cluster_size": 10, "quantile": 0.1, "bandwidth": None, "max_distance_fraction": 0.1,
-        "exact_up_to": 50_000,
+        "exact_up_to": 200_000,
     }  # fmt: skip
 
 

@@ -110,11 +110,11 @@ def _ranked(rows: Floats, points: Points, columns: Ints, dual: Singles, rank: in
     # The one sought is among those that are as far, as far as single precision can tell; these
     # are measured again, by differences.
     least, most = chosen - 2 * points.rough_doubt, chosen + 2 * points.rough_doubt
-    before = _counted(roughly < least)
-    row, column = np.divmod(np.flatnonzero((roughly >= least) & (roughly <= most)), len(columns))
+    nearer = roughly < least
+    row, column = np.divmod(np.flatnonzero((roughly <= most) ^ nearer), len(columns))
     exact = differences(rows[row], points.points[columns[column]])
     order = np.lexsort((exact, row))
-    at = np.searchsorted(row, np.arange(len(rows))) + rank - before
+    at = np.searchsorted(row, np.arange(len(rows))) + rank - _counted(nearer)
     return np.asarray(np.sqrt(exact[order][at]), dtype=np.float64)
 
 
