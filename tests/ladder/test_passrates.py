@@ -307,3 +307,8 @@ def test_the_rows_of_other_models_leave_no_trace(tmp_path: Path) -> None:
     rates = read_passrates(tmp_path, ladder("a"))
     assert list(rates.frame.columns) == list(COLUMNS) and rates.frame.index.tolist() == [0]
     assert rates.models() == ["a"] and "other" in rates.notes[0]
+
+
+def test_each_question_of_each_task_has_a_number() -> None:
+    table = pd.concat([rows(m, {"p": 1, "q": 0}, task) for m in "ab" for task in ("t", "u")])
+    assert PassRates(table).asked.tolist() == [0, 1, 2, 3, 0, 1, 2, 3]

@@ -618,3 +618,25 @@ def test_a_folder_of_empty_results_has_no_accuracy(tmp_path: Path) -> None:
     written(tmp_path / "results_1.json", results={}, config={"model_args": "pretrained=1b"})
     with pytest.raises(InputError, match="holds no accuracy of any task"):
         read_passrates(tmp_path, ladder_of(["1b", "big"]))
+
+
+@pytest.mark.parametrize("n", [1, 10**9])
+def test_numbers_of_questions_that_may_be(tmp_path: Path, n: int) -> None:
+    (tmp_path / "t.csv").write_text(f"task,model,accuracy,n\narc,a,1,{n}\n")
+    assert cell(read_passrates(tmp_path / "t.csv"), "arc", "a") == (1.0, n)
+
+
+def test_without_a_ladder_every_model_is_a_rung(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("task,question,model,n_correct,n_samples\narc,q,a,1,1\n")
+    (tmp_path / "t.csv").write_text("task,model,accuracy,n\narc,b,0.5,40\n")
+    rates = read_passrates([tmp_path / "q.csv", tmp_path / "t.csv"])
+    assert [cell(rates, "arc", model) for model in "ab"] == [(1.0, 1), (0.5, 40)]
+
+
+@pytest.mark.parametrize(("number", "more"), [(6, ""), (7, " and 1 more")])
+def test_six_tasks_of_no_rung_are_named(tmp_path: Path, number: int, more: str) -> None:
+    of_0_4(tmp_path / "a.json", "m-a", {"arc": (0.5, 100)})
+    of_0_4(tmp_path / "b.json", "m-b", {f"t{at}": (0.5, 100) for at in range(number)})
+    rates = read_passrates(tmp_path, ladder_of(["a", "b"]))
+    named = ", ".join(f"t{at}" for at in range(6)) + more
+    assert rates.notes == (f"left out, results of no rung: {named}",)

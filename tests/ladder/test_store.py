@@ -210,3 +210,14 @@ def test_settings_of_another_type_are_refused(tmp_path: Path, key: str, value: A
     good = {"t": {"identical_share": 1.0}}
     fine = {"tasks": good, "pooled": {"g": ["t"]}, "request": {"g": ["t"]}, "ladder": None}
     assert open_store(written(tmp_path, "fine.parquet", **fine)) is not None
+
+
+def test_a_schema_of_another_version_is_refused(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path = written(tmp_path, dated(1), **run("a", "t"))
+    table = pq.read_table(path)
+    other = {b"cod_passrates": b'{"schema": "cod-passrates/2"}'}
+    pq.write_table(table.replace_schema_metadata(other), path)
+    with pytest.raises(InputError, match="its schema is 'cod-passrates/2', this version reads"):
+        open_store(path)
