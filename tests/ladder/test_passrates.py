@@ -312,3 +312,13 @@ def test_the_rows_of_other_models_leave_no_trace(tmp_path: Path) -> None:
 def test_each_question_of_each_task_has_a_number() -> None:
     table = pd.concat([rows(m, {"p": 1, "q": 0}, task) for m in "ab" for task in ("t", "u")])
     assert PassRates(table).asked.tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("stated", "fits"), [(0.505, True), (0.495, True), (0.506, False)])
+def test_rates_may_be_rounded_to_hundredths(stated: float, fits: bool) -> None:
+    table = GOOD.assign(rate=[0, stated, 1])
+    if fits:
+        assert PassRates(table).frame["rate"].tolist() == [0, 0.5, 1]
+    else:
+        with pytest.raises(InputError, match="row 2: rate contradicts"):
+            PassRates(table)

@@ -640,3 +640,29 @@ def test_six_tasks_of_no_rung_are_named(tmp_path: Path, number: int, more: str) 
     rates = read_passrates(tmp_path, ladder_of(["a", "b"]))
     named = ", ".join(f"t{at}" for at in range(6)) + more
     assert rates.notes == (f"left out, results of no rung: {named}",)
+
+
+def test_of_checkpoints_that_the_ladder_names_the_last_counts(tmp_path: Path) -> None:
+    paths = tuple(
+        of_0_3(tmp_path / f"{step}.json", f"pretrained=x,revision=step{step}", {"arc": (rate, 100)})
+        for step, rate in ((2000, 0.5), (1000, 0.25))
+    )
+    rates = read_passrates([], ladder_of(["a", "big"], a={"results": paths}))
+    assert cell(rates, "arc", "a")[0] == 0.5 and "step2000" in rates.notes[0]
+
+
+def test_the_filter_of_a_run_is_told(tmp_path: Path) -> None:
+    results = {"gsm8k": {"exact_match,strict-match": 0.25}, "arc": {"acc": 0.5}}
+    path = written(tmp_path / "1b.json", results=results, config={})
+    (run,) = read_passrates(path, ladder_of(["1b", "big"])).settings
+    assert run["tasks"]["gsm8k"]["filter"] == "strict-match" and "filter" not in run["tasks"]["arc"]
+
+
+def test_a_run_of_ours_says_which_model_it_is_of(tmp_path: Path) -> None:
+    cod = {"ladder": "l", "rung": "1b"}  # and nothing of its tasks
+    written(tmp_path / "x.json", results={"arc": {"acc": 0.5}}, config={}, cod=cod)
+    assert cell(read_passrates(tmp_path, ladder_of(["1b", "big"])), "arc", "1b")[0] == 0.5
+    other = {"ladder": "another", "rung": "1b"}
+    written(tmp_path / "x.json", results={"arc": {"acc": 0.5}}, config={}, cod=other)
+    with pytest.raises(InputError, match="of no model of l"):
+        read_passrates(tmp_path, ladder_of(["1b", "big"]))
