@@ -666,3 +666,12 @@ def test_a_run_of_ours_says_which_model_it_is_of(tmp_path: Path) -> None:
     written(tmp_path / "x.json", results={"arc": {"acc": 0.5}}, config={}, cod=other)
     with pytest.raises(InputError, match="of no model of l"):
         read_passrates(tmp_path, ladder_of(["1b", "big"]))
+
+
+def test_nothing_is_told_of_results_that_are_not_needed(tmp_path: Path) -> None:
+    for name in ("a", "elsewhere"):
+        of_0_4(tmp_path / f"{name}.json", f"m-{name}", {"arc": (0.5, 100)})
+    table = tmp_path / "rates.csv"
+    table.write_text("task,question,model,n_correct,n_samples\narc,q,a,1,1\n")
+    rates = read_passrates([tmp_path, table], ladder_of(["a", "big"]))
+    assert not rates.whole("arc") and rates.notes == () and rates.settings == ()
