@@ -82,7 +82,7 @@ def test_several_tables_are_one(tmp_path: Path) -> None:
         (("question=gone",), (), r"csv: --column question=gone: it has no column 'gone'; it has"),
         (("correct=odd",), ("task=t",), r"row 2: correct is 'x', not 0 or 1"),
         (("correct=score",), (), r"no column for task; say which with --column task=THEIRS"),
-        (("correct=score",), ("task=t", "model=f9"), r"row 1: model 'f9' is not in the ladder l;"),
+        (("correct=score",), ("task=t", "model=f9"), r"1: the model 'f9' is not in the ladder l;"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(

@@ -82,6 +82,7 @@ def test_a_name_stays_as_it_is_written(tmp_path: Path) -> None:
         (".5", 0.5),
         ("1.1B", 1.1e9),
         ("68.452B", 68.452e9),
+        ("1e2M", 1e8),
         ("-3", -3),
     ],
 )
