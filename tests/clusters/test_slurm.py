@@ -8,7 +8,8 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -181,11 +182,29 @@ def begun(folder: Path) -> list[tuple[str, int]]:
     return [(node, int(pid)) for node, pid in (line.split() for line in lines(folder / "begun"))]
 
 
+def begun_once(folder: Path) -> tuple[SlurmExecutor, str, int]:
+    """A job "again" that has begun its first try, and its node and process."""
+    executor = engine(folder)
+    handed_over(executor, [python_job("again", TWICE, folder)])
+    until(lambda: begun(folder))
+    [(node, process)] = begun(folder)
+    return executor, node, process
+
+
+@contextmanager
+def mended(slurm: SlurmCluster, node: str) -> Iterator[None]:
+    """A node that is lost inside is there again afterwards, without what ran on it."""
+    try:
+        yield
+    finally:
+        slurm.kill_node(node)
+        slurm.start_node(node)
+        slurm.wait_for_nodes()
+
+
 def test_requeued(slurm: SlurmCluster, tmp_path: Path) -> None:
     """The first try's status file says 143; what counts is the end of the second."""
-    executor = engine(tmp_path)
-    handed_over(executor, [python_job("again", TWICE, tmp_path)])
-    until(lambda: begun(tmp_path))
+    executor, _, _ = begun_once(tmp_path)
     slurm.ask("scontrol", "requeue", task(tmp_path))
     first = arrays(tmp_path)[0].parent / "0.0.status"
     until(lambda: lines(first) == ["143"])
@@ -197,47 +216,33 @@ def test_requeued(slurm: SlurmCluster, tmp_path: Path) -> None:
 
 def test_a_node_that_dies(slurm: SlurmCluster, tmp_path: Path) -> None:
     """Its job is begun again on another one; jobs elsewhere do not notice."""
-    executor = engine(tmp_path)
-    handed_over(executor, [python_job("moved", TWICE, tmp_path)])
-    until(lambda: begun(tmp_path))
-    [(node, _)] = begun(tmp_path)
-    slurm.kill_node(node)
-    try:
+    executor, node, _ = begun_once(tmp_path)
+    with mended(slurm, node):
+        slurm.kill_node(node)
         start_now(slurm, tmp_path)
-        assert until_ended(executor, 1)["moved"].status == 0
-    finally:
-        slurm.start_node(node)
-        slurm.wait_for_nodes()
+        assert until_ended(executor, 1)["again"].status == 0
     assert [where for where, _ in begun(tmp_path)] == [node, {"cod1": "cod2", "cod2": "cod1"}[node]]
 
 
 def test_a_node_that_is_cut_off(slurm: SlurmCluster, tmp_path: Path) -> None:
     """Its job goes on and ends late, after the one that was begun in its place."""
-    executor = engine(tmp_path)
-    handed_over(executor, [python_job("moved", TWICE, tmp_path)])
-    until(lambda: begun(tmp_path))
-    [(node, process)] = begun(tmp_path)
-    slurm.cut_off(node)
-    try:
+    executor, node, process = begun_once(tmp_path)
+    array = arrays(tmp_path)[0].parent
+    with mended(slurm, node):
+        slurm.cut_off(node)
         start_now(slurm, tmp_path)
-        until(lambda: lines(arrays(tmp_path)[0].parent / "0.1.status"))
+        until(lambda: lines(array / "0.1.status") == ["0"])
         os.kill(process, signal.SIGTERM)
-        until(lambda: lines(arrays(tmp_path)[0].parent / "0.0.status"))
-        assert until_ended(executor, 1)["moved"].status == 0
-    finally:
-        slurm.kill_node(node)
-        slurm.start_node(node)
-        slurm.wait_for_nodes()
+        until(lambda: lines(array / "0.0.status") == ["143"])
+        assert until_ended(executor, 1)["again"].status == 0
 
 
 def test_preempted(slurm: SlurmCluster, tmp_path: Path) -> None:
     """A partition that comes first takes the node away; SLURM begins the job again."""
-    executor = engine(tmp_path)
-    handed_over(executor, [python_job("aside", TWICE, tmp_path)])
-    until(lambda: begun(tmp_path))
+    executor, _, _ = begun_once(tmp_path)
     slurm.ask("sbatch", "--partition=urgent", "--exclusive", "-N2", "-o/dev/null", "--wrap=true")
     start_now(slurm, tmp_path)
-    assert until_ended(executor, 1)["aside"].status == 0
+    assert until_ended(executor, 1)["again"].status == 0
     assert len(begun(tmp_path)) == 2
 
 

@@ -280,16 +280,26 @@ def test_of_each_group_the_start_nearest_to_the_points():
                 np.testing.assert_array_equal(found[problem, group], starts[np.argmin(costs)])
 
 
-class Faint(Line):
-    """The same with a second parameter whose pull is there, and lost beside the first one's."""
+class InUnits(Line):
+    """The same with a slope in units of this size."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.size = size
 
     def jacobian(self, theta, x):
-        return super().jacobian(theta, x) * [1.0, 1e-12]
+        return super().jacobian(theta, x) * [1.0, self.size]
+
+
+def covariance(law):
+    """Of a line's two parameters, and whether they cannot be told apart."""
+    theta, free = np.array([[0.5, 0.0]]), np.ones((1, 2), dtype=bool)
+    return _covariance(law, PLACES, SIGMA, theta, np.zeros(1), free, np.zeros(2))
 
 
 def test_a_pull_too_weak_to_tell_is_none():
-    theta, free = np.array([[0.5, 0.0]]), np.ones((1, 2), dtype=bool)
-    found, singular = _covariance(Faint(), PLACES, SIGMA, theta, np.zeros(1), free, np.zeros(2))
+    """It is there, and lost beside that of the first parameter."""
+    found, singular = covariance(InUnits(1e-12))
     weight = (SIGMA**-2).sum()
     np.testing.assert_allclose(found[0], [[1 / weight, 0], [0, 0]], rtol=1e-12)
     assert singular[0]
@@ -328,17 +338,9 @@ def test_a_fit_that_is_broken_off_says_so(monkeypatch):
     assert not fit(Line(), PLACES, VALUES, SIGMA).converged.any()
 
 
-class Weak(Line):
-    """The same with a slope in units of ten millionths."""
-
-    def jacobian(self, theta, x):
-        return super().jacobian(theta, x) * [1.0, 1e-7]
-
-
 def test_the_unit_of_a_parameter_is_no_matter():
-    theta, free = np.array([[0.5, 0.0]]), np.ones((1, 2), dtype=bool)
-    plain, _ = _covariance(Line(), PLACES, SIGMA, theta, np.zeros(1), free, np.zeros(2))
-    found, singular = _covariance(Weak(), PLACES, SIGMA, theta, np.zeros(1), free, np.zeros(2))
+    plain, _ = covariance(Line())
+    found, singular = covariance(InUnits(1e-7))
     unit = np.array([1.0, 1e7])
     np.testing.assert_allclose(found[0], plain[0] * np.outer(unit, unit), rtol=1e-9)
     assert not singular[0]
